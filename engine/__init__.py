@@ -1,0 +1,1 @@
+"""Alur: marketing automation whose source of truth is text."""

@@ -1,0 +1,61 @@
+"""How `alur config show` tells what holds: all values, every secret masked."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import make_url
+
+from engine.config.types import SECRET_OPTION
+from engine.config.values import Config
+from engine.document import Plain
+
+MASK: Final = "********"
+
+
+def show(config: Config) -> dict[str, Any]:
+    """All that holds, defaults included, in the shape of config.yaml; every secret is masked."""
+    return {
+        "organisation": vars(config.organisation),
+        "database": {"url": _masked_url(config.database_url)},
+        "web": {
+            "public_url": config.web.public_url,
+            "host": config.web.host,
+            "port": config.web.port,
+            "secret_keys": [MASK for _ in config.web.secret_keys],
+            "write_keys": {key.name: {"key": MASK, "scope": key.scope} for key in config.web.write_keys},
+        },
+        "channels": {
+            medium: {
+                "adapter": channel.adapter,
+                **({"throttle": channel.throttle.text} if channel.throttle else {}),
+                **{name: _masked(name, option) for name, option in channel.options.items()},
+            }
+            for medium, channel in config.channels.items()
+        },
+        "topics": {
+            topic.name: {"title": dict(topic.title), "description": dict(topic.description)}
+            for topic in config.topics.values()
+        },
+        "contacts": {"fields": dict(config.fields)},
+        "events": {
+            event.name: {"description": event.description, "properties": dict(event.properties)}
+            for event in config.events.values()
+        },
+        "segments": {"refresh": f"{int(config.refresh.total_seconds())}s"},
+        "prefect": vars(config.prefect),
+    }
+
+
+def _masked(name: str, option: Plain) -> Plain:
+    match option:
+        case dict():
+            return {key: _masked(key, value) for key, value in option.items()}
+        case list():
+            return [_masked(name, item) for item in option]
+        case _:
+            return MASK if option is not None and SECRET_OPTION.search(name.lower()) else option
+
+
+def _masked_url(url: str | None) -> str | None:
+    return None if url is None else make_url(url).render_as_string(hide_password=True)

@@ -1,0 +1,249 @@
+"""Types of the text language: each reads a node into a value and reports what is wrong, where and how to mend it.
+
+A shape is declared once, as data; reading, error messages, the JSON Schema and the reference pages follow from it.
+Readers never raise for bad input: they add a `Problem` to the `Reader` and return `INVALID`, so that one pass finds
+every problem of a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import abc
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, Protocol
+
+from engine.document import Mapping, Node, Scalar, Sequence, plain
+from engine.errors import Problem
+
+
+FieldType = Literal["text", "number", "boolean", "date", "datetime", "list"]
+
+
+class Invalid:
+    """The one value that stands for 'already reported'; whoever meets it says nothing more."""
+
+    def __repr__(self) -> str:
+        return "INVALID"
+
+
+INVALID: Final = Invalid()
+
+
+class Reader:
+    """Collects the problems of one file while it is read."""
+
+    def __init__(self, file: str, fields: abc.Mapping[str, FieldType] | None = None) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self.fields = fields or {}  # declared types of contact fields, from config.yaml
+        self.has_event = True  # false where no event starts a person: 'event.PATH' is refused there
+
+    def refuse(self, at: Node, message: str) -> Invalid:
+        """Record a problem at the node and return `INVALID`, so that a reader can `return reader.refuse(..)`."""
+        self.problems.append(Problem(self.file, at.line, at.column, message))
+        return INVALID
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """` (did you mean 'wait'?)`, or nothing when no known word is close."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def shown(node: Node) -> str:
+    """How an error quotes a value: the word itself, or what kind of collection stands there."""
+    match node:
+        case Scalar():
+            return f"'{node.text[:60]}'"
+        case Sequence():
+            return "a list"
+        case Mapping():
+            return "a mapping"
+
+
+class Type(Protocol):
+    """What may stand at one place of the language."""
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        """The value, or `INVALID` after reporting."""
+        ...
+
+    @property
+    def expected(self) -> str:
+        """What an error says should stand here, e.g. 'a duration such as 90m or 1d'."""
+        ...
+
+
+@dataclass(frozen=True)
+class Text:
+    """Free text; numbers and true/false as they are written."""
+
+    pattern: str | None = None
+    expected: str = "text"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        if not isinstance(node, Scalar) or node.value is None:
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        if self.pattern is not None and re.fullmatch(self.pattern, node.text) is None:
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        return node.text
+
+
+NAME = Text(r"[a-z][a-z0-9_]*", "a name of lower-case letters, digits and _, starting with a letter")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+    what: str = "value"
+
+    @property
+    def expected(self) -> str:
+        return "one of " + ", ".join(self.words)
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        if isinstance(node, Scalar) and node.text in self.words:
+            return node.text
+        if isinstance(node, Scalar):
+            hint = suggestion(node.text, self.words) or f" (one of: {', '.join(self.words)})"
+            return reader.refuse(node, f"unknown {self.what} '{node.text}'{hint}")
+        return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A whole or decimal number within bounds."""
+
+    whole: bool = False
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def expected(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        if self.least is not None and self.most is not None:
+            return f"{kind} from {self.least:g} to {self.most:g}"
+        if self.least is not None:
+            return f"{kind} of at least {self.least:g}"
+        return kind
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        value = node.value if isinstance(node, Scalar) and not node.quoted else None
+        good = isinstance(value, int if self.whole else (int, float)) and not isinstance(value, bool)
+        if not good or not self._within(value):
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        return value
+
+    def _within(self, value: Any) -> bool:
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """true or false."""
+
+    expected: str = "true or false"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        if isinstance(node, Scalar) and isinstance(node.value, bool):
+            return node.value
+        return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list; with `single`, one bare item may stand for a list of one."""
+
+    item: Type
+    single: bool = False
+    least: int = 0
+
+    @property
+    def expected(self) -> str:
+        return f"a list of {self.item.expected}"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        if not isinstance(node, Sequence):
+            if self.single:
+                value = self.item.read(node, reader)
+                return INVALID if value is INVALID else (value,)
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        if len(node.items) < self.least:
+            return reader.refuse(node, f"expected {self.expected} with at least {self.least} item(s)")
+        values = [self.item.read(item, reader) for item in node.items]
+        return INVALID if any(value is INVALID for value in values) else tuple(values)
+
+
+@dataclass(frozen=True)
+class Anything:
+    """Any value, as plain data; for traits, variables and the like."""
+
+    expected: str = "a value"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        return plain(node)
+
+
+@dataclass(frozen=True)
+class Later:
+    """A word of the contract that this version does not run yet; refused where it stands."""
+
+    what: str
+    expected: str = "(not supported yet)"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        return reader.refuse(node, f"'{self.what}' is not supported yet")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One key of a mapping."""
+
+    type: Type
+    about: str
+    required: bool = False
+    default: Any = None
+    example: Any = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A mapping with known keys; `build` makes the value from the keyword arguments read.
+
+    `what` names the mapping in errors ("unknown key 'wen' in a branch arm"). A key whose type is `Later` is refused at the key.
+    """
+
+    what: str
+    fields: dict[str, Field]
+    build: Callable[..., Any] = dict
+    rename: dict[str, str] = field(default_factory=dict)  # key -> argument name, where the key is a Python keyword
+
+    @property
+    def expected(self) -> str:
+        return f"a mapping ({', '.join(self.fields)})"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        if not isinstance(node, Mapping):
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        known = {k: f.default for k, f in self.fields.items() if not isinstance(f.type, Later)}
+        values: dict[str, Any] = {self.rename.get(k, k): default for k, default in known.items()}
+        good = True
+        for key, value_node in node:
+            spec = self.fields.get(key.text)
+            if spec is None:
+                reader.refuse(key, f"unknown key '{key.text}' in {self.what}{suggestion(key.text, self.fields)}")
+                good = False
+                continue
+            at = key if isinstance(spec.type, Later) else value_node
+            value = spec.type.read(at, reader)
+            good = good and value is not INVALID
+            values[self.rename.get(key.text, key.text)] = value
+        for name, spec in self.fields.items():
+            if spec.required and node.key(name) is None:
+                reader.refuse(node, f"{self.what} lacks '{name}' ({spec.about})")
+                good = False
+        return self.build(**values) if good else INVALID
