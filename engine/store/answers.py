@@ -1,0 +1,152 @@
+"""Answers to what decisions ask: one query per kind of question and journey version, for a whole batch of people."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import TIMESTAMP, BigInteger, Connection, Integer, Text, bindparam, cast, func, select, text, true
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from engine.audience.condition import Scope
+from engine.audience.event_match import EventMatch
+from engine.journey.values import Answer, Enrollment, Event, Happened, Holds, Left, Question
+from engine.store.bulk import as_json
+from engine.store.verdicts import Subject, verdicts
+from engine.tables import contact
+
+
+@dataclass(frozen=True)
+class Case:
+    """One person for whom questions are asked. `group` keeps cases apart that use the same paths for different
+    conditions (the journey version). `event` is the event of the signal that may start a journey, if `enrollment` is None."""
+
+    ix: int
+    group: int
+    contact_id: int
+    enrollment: Enrollment | None
+    event: Event | None
+    questions: Sequence[Question]
+
+
+Answers = dict[tuple[int, str], Answer]
+
+
+def answer(conn: Connection, cases: Iterable[Case], now: datetime) -> Answers:
+    """The answer to every question of every case, under (case.ix, question.path)."""
+    holds: dict[int, list[Case]] = defaultdict(list)
+    happened: dict[tuple[int, str], list[tuple[Case, Happened]]] = defaultdict(list)
+    left: list[tuple[Case, Left]] = []
+    for case in cases:
+        if any(isinstance(question, Holds) for question in case.questions):
+            holds[case.group].append(case)
+        for question in case.questions:
+            if isinstance(question, Happened):
+                happened[case.group, question.path].append((case, question))
+            elif isinstance(question, Left):
+                left.append((case, question))
+    found: Answers = {}
+    for group in holds.values():
+        found |= _conditions(conn, group, now)
+    for (_, path), asked in happened.items():
+        found |= _earliest(conn, path, asked, now)
+    if left:
+        found |= _memberships(conn, left)
+    return found
+
+
+def _conditions(conn: Connection, cases: Sequence[Case], now: datetime) -> Answers:
+    conditions = {q.path: q.condition for case in cases for q in case.questions if isinstance(q, Holds)}
+    subjects = [_subject(case) for case in cases]
+    rows = verdicts(conn, conditions, subjects, now)
+    return {(ix, path): Answer(holds, found) for (ix, path), (holds, found) in rows.items()}
+
+
+def _subject(case: Case) -> Subject:
+    enrollment = case.enrollment
+    if enrollment is None:  # asked at the door: the event that knocks is both tested and starting
+        event = dict(case.event.properties) if case.event is not None else None
+        return Subject(case.ix, case.contact_id, event, None, event, None)
+    event = dict(enrollment.event)
+    matched = dict(enrollment.matched) if enrollment.matched is not None else None
+    return Subject(case.ix, case.contact_id, event, matched, event, enrollment.key)
+
+
+_INSTANT = TIMESTAMP(timezone=True)
+
+
+def _earliest(conn: Connection, path: str, asked: Sequence[tuple[Case, Happened]], now: datetime) -> Answers:
+    match: EventMatch = asked[0][1].match
+    types: dict[str, Any] = {
+        "ix": Integer(), "contact_id": BigInteger(), "entered": Text(), "key": Text(),
+        "since": _INSTANT, "until": _INSTANT, "trigger": BigInteger(),
+    }  # fmt: skip
+    arrays: list[Any] = [cast(bindparam(name), ARRAY(type_)) for name, type_ in types.items()]
+    subject = func.unnest(*arrays).table_valued(*types).render_derived(name="subject")
+    person = contact.alias("person")
+    scope = Scope(
+        contact=person,
+        event=None,
+        entered=cast(subject.c.entered, JSONB),
+        matched=None,
+        key=cast(subject.c.key, Text),
+        now=bindparam("now", type_=_INSTANT),
+    )
+    since, until = cast(subject.c.since, _INSTANT), cast(subject.c.until, _INSTANT)
+    rows = match.rows(scope, since=since, until=until, excluding=func.coalesce(cast(subject.c.trigger, BigInteger), -1))
+    first = rows.limit(1).lateral("first")
+    query = (
+        select(subject.c.ix, first.c.id, first.c.occurred_at, first.c.properties)
+        .select_from(subject)
+        .join(person, person.c.id == cast(subject.c.contact_id, BigInteger))
+        .outerjoin(first, true())
+    )
+    values: dict[str, list[Any]] = {name: [] for name in types}
+    for case, question in asked:
+        enrollment = case.enrollment
+        row = (
+            case.ix,
+            case.contact_id,
+            as_json(dict(enrollment.event)) if enrollment is not None else None,
+            enrollment.key if enrollment is not None else None,
+            question.since,
+            question.until,
+            enrollment.trigger_event_id if enrollment is not None else None,
+        )
+        for column, value in zip(values.values(), row, strict=True):
+            column.append(value)
+    found: Answers = {}
+    for ix, event_id, occurred_at, properties in conn.execute(query, {**values, "now": now}):
+        what = {"id": event_id, "occurred_at": occurred_at.isoformat(), "properties": properties} if event_id is not None else None
+        found[ix, path] = Answer(event_id is not None, what)
+    return found
+
+
+_LEFT = text("""
+SELECT s.ix, min(m.at) AS at
+FROM unnest(CAST(:ix AS int[]), CAST(:contact AS bigint[]), CAST(:segment AS text[]), CAST(:since AS timestamptz[]))
+     AS s(ix, contact_id, segment, since)
+JOIN membership_change m ON m.contact_id = s.contact_id AND m.segment = s.segment AND NOT m.entered AND m.at >= s.since
+GROUP BY s.ix, s.segment
+""")
+
+
+def _memberships(conn: Connection, asked: Sequence[tuple[Case, Left]]) -> Answers:
+    numbered = list(enumerate(asked))
+    rows = conn.execute(
+        _LEFT,
+        {
+            "ix": [number for number, _ in numbered],
+            "contact": [case.contact_id for _, (case, _) in numbered],
+            "segment": [question.segment for _, (_, question) in numbered],
+            "since": [question.since for _, (_, question) in numbered],
+        },
+    )
+    ended = {row.ix: row.at for row in rows}
+    return {
+        (case.ix, question.path): Answer(number in ended, ended[number].isoformat() if number in ended else None)
+        for number, (case, question) in numbered
+    }

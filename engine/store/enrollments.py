@@ -1,0 +1,99 @@
+"""Enrollments: who is under way where."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from engine.journey.values import Enrollment
+from engine.store.bulk import insert_rows, next_ids, update_rows
+from engine.tables import enrollment
+
+_FIELDS = (
+    "id", "contact_id", "key", "state", "step", "visit", "round", "entered_at", "enrolled_at", "arrived_at", "due_at",
+    "reason", "ended_at", "trigger_event_id", "event", "matched", "goal_until", "goal_at", "goal_event_id", "goal_value",
+)  # fmt: skip
+_CHANGING = (
+    "id", "state", "step", "visit", "round", "arrived_at", "due_at", "reason", "ended_at", "matched",
+    "goal_until", "goal_at", "goal_event_id", "goal_value",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An enrollment with the journey and version it belongs to."""
+
+    journey: str
+    version_id: int
+    enrollment: Enrollment
+
+
+def _standing(row: Any) -> Standing:
+    value = Enrollment(**{name: getattr(row, name) for name in _FIELDS if name != "goal_value"})
+    if row.goal_value is not None:
+        value = replace(value, goal_value=float(row.goal_value))
+    return Standing(row.journey, row.version_id, value)
+
+
+_SELECT = f"SELECT journey, version_id, {', '.join(_FIELDS)} FROM enrollment"
+_OPEN = text(
+    f"{_SELECT} WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND (state = 'active' OR goal_until IS NOT NULL) ORDER BY id"
+)
+_OF_CONTACT = text(f"{_SELECT} WHERE contact_id = :contact ORDER BY entered_at, id")
+_LAST = text("""
+SELECT e.contact_id, e.journey, e.key, max(e.entered_at) AS last
+FROM unnest(CAST(:contacts AS bigint[]), CAST(:journeys AS text[]), CAST(:keys AS text[])) AS w(contact_id, journey, key)
+JOIN enrollment e USING (contact_id, journey, key)
+GROUP BY 1, 2, 3
+""")
+
+
+def open_for(conn: Connection, contacts: Sequence[int]) -> dict[int, list[Standing]]:
+    """Per contact the enrollments that a signal can change: active ones, and ended ones whose goal window is open."""
+    found: dict[int, list[Standing]] = defaultdict(list)
+    for row in conn.execute(_OPEN, {"contacts": list(contacts)}):
+        found[row.contact_id].append(_standing(row))
+    return found
+
+
+def of_contact(conn: Connection, contact_id: int) -> list[Standing]:
+    """Every enrollment of a contact, oldest first."""
+    return [_standing(row) for row in conn.execute(_OF_CONTACT, {"contact": contact_id})]
+
+
+def last_entries(conn: Connection, wanted: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str, str], datetime]:
+    """The last entry of each (contact, journey, key) that ever entered."""
+    if not wanted:
+        return {}
+    contacts, journeys, keys = (list(column) for column in zip(*wanted, strict=True))
+    rows = conn.execute(_LAST, {"contacts": contacts, "journeys": journeys, "keys": keys})
+    return {(row.contact_id, row.journey, row.key): row.last for row in rows}
+
+
+def reserve_ids(conn: Connection, count: int) -> list[int]:
+    """Ids for enrollments that are about to be added."""
+    return next_ids(conn, enrollment, count)
+
+
+def add(conn: Connection, new: Iterable[Standing]) -> int:
+    """Write new enrollments; their ids are reserved before."""
+    rows = ((s.journey, s.version_id, *(getattr(s.enrollment, name) for name in _FIELDS)) for s in new)
+    return insert_rows(conn, enrollment, ("journey", "version_id", *_FIELDS), rows)
+
+
+def save(conn: Connection, changed: Sequence[Enrollment]) -> int:
+    """Write back what a decision can change."""
+    return update_rows(conn, enrollment, _CHANGING, [[getattr(e, name) for name in _CHANGING] for e in changed])
+
+
+def counts(conn: Connection) -> list[dict[str, Any]]:
+    """Per journey, version and step how many people stand there now, and per reason how many have ended."""
+    query = text("""
+        SELECT journey, version_id, state, step, reason, count(*) AS people FROM enrollment GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    """)
+    return [dict(row._mapping) for row in conn.execute(query)]

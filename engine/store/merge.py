@@ -1,0 +1,68 @@
+"""Two contacts that turn out to be one person: everything of the one moves to the other, in sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from engine.journey.values import TraceLine
+from engine.store import traces
+from engine.store.signals import drop_timers
+
+_PAIRS = "unnest(CAST(:gone AS bigint[]), CAST(:survivor AS bigint[])) AS p(gone, survivor)"
+
+# Of several active enrollments of one journey and key the older stays (journey-language, section 4).
+_END_DOUBLES = text(f"""
+WITH standing AS (
+    SELECT e.id, row_number() OVER (
+        PARTITION BY coalesce(p.survivor, e.contact_id), e.journey, e.key ORDER BY e.entered_at, e.id
+    ) AS place, coalesce(p.survivor, e.contact_id) AS contact_id
+    FROM enrollment e LEFT JOIN {_PAIRS} ON p.gone = e.contact_id
+    WHERE e.state = 'active' AND e.contact_id = ANY(CAST(:everybody AS bigint[]))
+)
+UPDATE enrollment e SET state = 'ended', reason = 'merged', step = NULL, due_at = NULL, ended_at = :now
+FROM standing s WHERE s.id = e.id AND s.place > 1
+RETURNING e.id, s.contact_id, e.journey
+""")
+_MOVES = tuple(
+    text(f"UPDATE {table} t SET contact_id = p.survivor FROM {_PAIRS} WHERE t.contact_id = p.gone")
+    for table in ("identity", "consent", "event", "enrollment", "signal", "trace", "send", "membership_change")
+)
+_MOVE_MEMBERS = text(f"""
+WITH taken AS (DELETE FROM segment_member m USING {_PAIRS} WHERE m.contact_id = p.gone RETURNING m.segment, p.survivor, m.since)
+INSERT INTO segment_member (segment, contact_id, since)
+SELECT segment, survivor, min(since) FROM taken GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (segment, contact_id) DO UPDATE SET since = least(segment_member.since, excluded.since)
+""")
+# The survivor's profile signal has its own occurrences worked out anew.
+_DROP_OCCURRENCES = text(f"DELETE FROM occurrence o USING {_PAIRS} WHERE o.contact_id = p.gone")
+_EMPTY = text(f"""
+UPDATE contact c SET merged_into = p.survivor, user_id = NULL, email = NULL, phone = NULL, locale = NULL, timezone = NULL,
+traits = '{{}}', updated_at = :now FROM {_PAIRS} WHERE c.id = p.gone
+""")
+
+
+def merge(conn: Connection, survivors: Mapping[int, int], now: datetime) -> None:
+    """Make each contact of `survivors` (gone -> survivor) part of its survivor. All of them are locked by the caller, no
+    survivor is itself gone, and the survivor's own row (traits and columns taken over) is the caller's to save.
+
+    Identities, consents, events, enrollments, signals, traces, sends and memberships move; the newest consent row of a
+    topic and channel goes on to hold, whoever's it was. What is left of the other is an empty row that points on,
+    so that links in mail already sent find the person.
+    """
+    if not survivors:
+        return
+    pairs = {"gone": list(survivors), "survivor": list(survivors.values())}
+    everybody = sorted({*survivors, *survivors.values()})
+    ended = conn.execute(_END_DOUBLES, {**pairs, "everybody": everybody, "now": now}).all()
+    if ended:
+        drop_timers(conn, [row.id for row in ended])
+        line = TraceLine("", "one enrollment per journey and key", "two contacts became one", "exit merged")
+        traces.write(conn, [traces.NewTrace(row.contact_id, row.id, row.journey, now, "merge", (line,)) for row in ended])
+    for move in _MOVES:
+        conn.execute(move, pairs)
+    conn.execute(_MOVE_MEMBERS, pairs)
+    conn.execute(_DROP_OCCURRENCES, pairs)
+    conn.execute(_EMPTY, {**pairs, "now": now})

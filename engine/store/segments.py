@@ -1,0 +1,154 @@
+"""Membership of segments: who is in, who came and went; the tables segment, segment_member and membership_change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+from engine import tables
+from engine.audience.condition import Scope
+from engine.audience.segment import Segment
+
+_segment, _member, _contact = tables.segment, tables.segment_member, tables.contact
+
+
+@dataclass(frozen=True)
+class RefreshResult:
+    """How many came and went. `silent`: a new or edited segment was filled, which is recorded as no change."""
+
+    entered: int
+    left: int
+    silent: bool
+
+
+def members_select(segment: Segment, now: datetime) -> Select[Any]:
+    """The ids of the contacts for whom the condition holds at `now`; never of merged or erased ones."""
+    contact = _contact.alias("contact")
+    scope = Scope(contact=contact, now=_instant(now))
+    return select(contact.c.id).where(
+        contact.c.merged_into.is_(None), contact.c.erased_at.is_(None), segment.where.verdict(scope).holds
+    )
+
+
+def refresh(conn: Connection, segment: Segment, hash: str, now: datetime) -> RefreshResult:
+    """Bring the membership up to date, in the caller's transaction.
+
+    Each change is recorded once and wakes the contact by a signal, unless the segment is new or has another hash than
+    it was last filled with. Safe from several processes at once: the segment's row is locked until the end of the
+    transaction, and a refresh that comes with an earlier `now` than the last one changes nothing.
+    """
+    known = _lock(conn, segment, hash)
+    silent = known.filled_at is None or known.hash != hash
+    if not silent and known.refreshed_at is not None and known.refreshed_at > now:
+        return RefreshResult(0, 0, silent=False)
+    entered, left = conn.execute(_change(segment, now, silent=silent)).one()
+    values: dict[str, Any] = {"refreshed_at": now}
+    if silent:
+        values |= {"filled_at": now, "hash": hash, "document": segment.plain()}
+    conn.execute(update(_segment).where(_segment.c.name == segment.name).values(values))
+    return RefreshResult(entered, left, silent)
+
+
+def _lock(conn: Connection, segment: Segment, hash: str) -> Row[Any]:
+    new = postgresql.insert(_segment).values(name=segment.name, hash=hash, document=segment.plain())
+    conn.execute(new.on_conflict_do_nothing())
+    return conn.execute(select(_segment).where(_segment.c.name == segment.name).with_for_update()).one()
+
+
+def _change(segment: Segment, now: datetime, *, silent: bool) -> Select[Any]:
+    """One statement: members in and out, and, unless silent, the change and the signal of each."""
+    members = members_select(segment, now).cte("members")
+    joined, gone = _joined(segment, members, now), _gone(segment, members)
+    columns: list[Any] = [_count(joined), _count(gone)]
+    counts = select(*columns)
+    if silent:
+        return counts
+    changes = _changes(joined, gone)
+    return counts.add_cte(*_recorded(segment, changes, now))
+
+
+def _joined(segment: Segment, members: CTE, now: datetime) -> CTE:
+    there = exists().where(_member.c.segment == segment.name, _member.c.contact_id == members.c.id)
+    rows = select(literal(segment.name, Text), members.c.id, _instant(now)).where(~there)
+    add = postgresql.insert(_member).from_select(["segment", "contact_id", "since"], rows)
+    return add.on_conflict_do_nothing().returning(_member.c.contact_id).cte("joined")
+
+
+def _gone(segment: Segment, members: CTE) -> CTE:
+    still = exists().where(members.c.id == _member.c.contact_id)
+    out = delete(_member).where(_member.c.segment == segment.name, ~still)
+    return out.returning(_member.c.contact_id).cte("gone")
+
+
+def _changes(joined: CTE, gone: CTE) -> CTE:
+    """Who came (true) and who left (false). Merged and erased people go without a word: nobody is there to be told."""
+    left = select(gone.c.contact_id, literal(False, Boolean)).join_from(
+        gone,
+        _contact,
+        (_contact.c.id == gone.c.contact_id) & _contact.c.merged_into.is_(None) & _contact.c.erased_at.is_(None),
+    )
+    return union_all(select(joined.c.contact_id, literal(True, Boolean).label("entered")), left).cte("changes")
+
+
+def _recorded(segment: Segment, changes: CTE, now: datetime) -> tuple[CTE, CTE]:
+    name, entered = literal(segment.name, Text), changes.c.entered
+    change = insert(tables.membership_change).from_select(
+        ["contact_id", "segment", "entered", "at"], select(changes.c.contact_id, name, entered, _instant(now))
+    )
+    data = func.jsonb_build_object(literal("segment", Text), name, literal("entered", Text), entered, type_=JSONB)
+    signal = insert(tables.signal).from_select(
+        ["contact_id", "kind", "at", "data"],
+        select(changes.c.contact_id, literal("segment", Text), _instant(now), data),
+    )
+    return change.cte("recorded"), signal.cte("signalled")
+
+
+def _count(rows: CTE) -> ColumnElement[int]:
+    return select(func.count()).select_from(rows).scalar_subquery()
+
+
+def _instant(now: datetime) -> ColumnElement[Any]:
+    return literal(now, TIMESTAMP(timezone=True))
+
+
+def applied(conn: Connection) -> dict[str, str]:
+    """The hash of every segment that is applied, by name."""
+    rows = conn.execute(select(_segment.c.name, _segment.c.hash).where(_segment.c.filled_at.is_not(None)))
+    return {row.name: row.hash for row in rows}
+
+
+def sources(conn: Connection) -> dict[str, tuple[str, str]]:
+    """Hash and source text of every segment that is applied, by name."""
+    return {row.name: (row.hash, row.source) for row in conn.execute(select(_segment).order_by(_segment.c.name))}
+
+
+def keep_source(conn: Connection, name: str, source: str) -> None:
+    """Keep the text that a segment was applied from."""
+    conn.execute(update(_segment).where(_segment.c.name == name).values(source=source))
+
+
+def remove(conn: Connection, name: str) -> None:
+    """Forget a segment and its members; what its changes set off stays."""
+    conn.execute(delete(_member).where(_member.c.segment == name))
+    conn.execute(delete(_segment).where(_segment.c.name == name))

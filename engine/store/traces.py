@@ -1,0 +1,42 @@
+"""Traces: why each thing happened or did not, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from engine.journey.values import TraceLine
+from engine.store.bulk import insert_rows
+from engine.tables import trace
+
+
+@dataclass(frozen=True)
+class NewTrace:
+    contact_id: int
+    enrollment_id: int | None
+    journey: str
+    at: datetime
+    signal: str
+    lines: Sequence[TraceLine]
+
+
+def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
+    """Append traces."""
+    rows = (
+        (t.contact_id, t.enrollment_id, t.journey, t.at, {"signal": t.signal, "lines": [asdict(line) for line in t.lines]})
+        for t in traces
+    )
+    return insert_rows(conn, trace, ("contact_id", "enrollment_id", "journey", "at", "data"), rows)
+
+
+def of_contact(conn: Connection, contact_id: int, journey: str | None = None) -> list[dict[str, Any]]:
+    """All traces of a contact, oldest first: journey, enrollment_id, at, signal, lines."""
+    query = select(trace.c.journey, trace.c.enrollment_id, trace.c.at, trace.c.data).where(trace.c.contact_id == contact_id)
+    if journey is not None:
+        query = query.where(trace.c.journey == journey)
+    rows = conn.execute(query.order_by(trace.c.at, trace.c.id))
+    return [{"journey": r.journey, "enrollment_id": r.enrollment_id, "at": r.at, **r.data} for r in rows]
