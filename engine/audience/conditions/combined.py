@@ -1,0 +1,90 @@
+"""Conditions made of others: `all`, `any`, `not`, and a mapping of several keys, which means all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, and_, func, not_, or_
+from sqlalchemy.dialects.postgresql import JSONB
+
+from engine.audience.scope import Condition, ConditionKind, Inner, Place, Scope, SegmentUse, Verdict
+from engine.document import Node, Plain, Scalar
+from engine.grammar import INVALID, Invalid, ListOf
+
+_MOST_ARGUMENTS = 50  # PostgreSQL passes at most 100 to a function
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Condition):
+    """All of the parts, or any of them. Found is the list of what the parts found, in their order."""
+
+    word: Literal["all", "any"]
+    parts: tuple[Condition, ...]
+
+    def verdict(self, scope: Scope) -> Verdict:
+        verdicts = [part.verdict(scope) for part in self.parts]
+        together = and_ if self.word == "all" else or_
+        return Verdict(together(*(each.holds for each in verdicts)), _array([each.found for each in verdicts]))
+
+    def label(self) -> str:
+        parts = (f"({part.label()})" if isinstance(part, Group) else part.label() for part in self.parts)
+        return f"{self.word} of: {'; '.join(parts)}"
+
+    def plain(self) -> Plain:
+        return {self.word: [part.plain() for part in self.parts]}
+
+    def events(self) -> frozenset[str]:
+        return frozenset[str]().union(*(part.events() for part in self.parts))
+
+    def segments_used(self) -> tuple[SegmentUse, ...]:
+        return tuple(use for part in self.parts for use in part.segments_used())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Not(Condition):
+    """Holds when the part does not, also for want of a value."""
+
+    part: Condition
+
+    def verdict(self, scope: Scope) -> Verdict:
+        verdict = self.part.verdict(scope)
+        return Verdict(not_(verdict.holds), verdict.found)  # `holds` is never NULL, so this is `(C) IS NOT TRUE`
+
+    def label(self) -> str:
+        return f"not ({self.part.label()})"
+
+    def plain(self) -> Plain:
+        return {"not": self.part.plain()}
+
+    def events(self) -> frozenset[str]:
+        return self.part.events()
+
+    def segments_used(self) -> tuple[SegmentUse, ...]:
+        return self.part.segments_used()
+
+
+def _array(values: list[ColumnElement[Any]]) -> ColumnElement[Any]:
+    chunks = [values[first : first + _MOST_ARGUMENTS] for first in range(0, len(values), _MOST_ARGUMENTS)]
+    array: ColumnElement[Any] = func.jsonb_build_array(*chunks[0], type_=JSONB)
+    for chunk in chunks[1:]:
+        array = array.op("||", return_type=JSONB())(func.jsonb_build_array(*chunk, type_=JSONB))
+    return array
+
+
+def together(parts: tuple[Condition, ...], line: int) -> Condition:
+    """What a mapping means: its only condition, or all of several."""
+    return parts[0] if len(parts) == 1 else Group(line=line, word="all", parts=parts)
+
+
+def _read(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
+    if key.text == "not":
+        part = place.read(node, place)
+        return INVALID if isinstance(part, Invalid) else Not(line=key.line, part=part)
+    parts = ListOf(Inner(place), least=1).read(node, place.reader)
+    if isinstance(parts, Invalid):
+        return INVALID
+    return Group(line=key.line, word="all" if key.text == "all" else "any", parts=parts)
+
+
+KIND = ConditionKind(("all", "any", "not"), _read)

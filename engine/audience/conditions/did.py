@@ -1,0 +1,216 @@
+"""Conditions on what a person did: `did` and `did_not`, within a window, with a `where`, so many times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, func, not_, select
+from sqlalchemy import literal_column as constant
+from sqlalchemy.dialects.postgresql import JSONB
+
+from engine import tables
+from engine.audience.operators import Demand, Field, read_demand
+from engine.audience.scope import Condition, ConditionKind, Inner, Place, Scope, SegmentUse, Verdict
+from engine.audience.value import Known
+from engine.document import Node, Plain, Scalar
+from engine.grammar import INVALID, NAME, Invalid, Later, Reader, Shape
+from engine.grammar import Field as Key
+from engine.moments import WINDOW, Window
+
+_MOST_COUNTED = 1000  # a trace shows no higher count
+_COUNT = Field("count", "number")
+_COUNT_WORDS = ("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in")
+
+
+@dataclass(frozen=True)
+class _Events:
+    """The person's events that are looked for: all up to now, or in the last `within`, both ends included."""
+
+    name: str
+    where: Condition | None
+    within: Window | None
+
+    def conditions(self, event: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = [
+            event.c.contact_id == scope.contact.c.id,
+            event.c.name == self.name,
+            event.c.occurred_at <= scope.now,
+        ]
+        if self.within is not None:
+            found.append(event.c.occurred_at >= scope.now - self.within.delta)
+        if self.where is not None:
+            found.append(self.where.verdict(scope.testing(event.c.properties)).holds)
+        return found
+
+    def any(self, scope: Scope) -> ColumnElement[bool]:
+        event = tables.event.alias()
+        rows: Select[Any] = select(constant("1")).select_from(event).where(*self.conditions(event, scope))
+        return rows.correlate_except(event).exists()
+
+    def count(self, scope: Scope, most: int) -> ColumnElement[Any]:
+        """How many, counted no further than `most`."""
+        event = tables.event.alias()
+        rows: Select[Any] = select(constant("1")).select_from(event).where(*self.conditions(event, scope))
+        first = rows.limit(most).correlate_except(event).subquery()
+        return select(func.count()).select_from(first).scalar_subquery()
+
+    def found(self, scope: Scope, most: int = 0) -> ColumnElement[Any]:
+        count = self.count(scope, max(most, _MOST_COUNTED))
+        return func.jsonb_build_object(constant("'count'"), count, type_=JSONB)
+
+    def label(self) -> str:
+        window = f" in the last {self.within.text}" if self.within else ""
+        return window + (f" where ({self.where.label()})" if self.where else "")
+
+    def plain(self) -> dict[str, Plain]:
+        plain: dict[str, Plain] = {"event": self.name}
+        if self.where is not None:
+            plain["where"] = self.where.plain()
+        if self.within is not None:
+            plain["within"] = self.within.text
+        return plain
+
+    def names(self) -> frozenset[str]:
+        return frozenset({self.name}) | (self.where.events() if self.where else frozenset())
+
+    def segments_used(self) -> tuple[SegmentUse, ...]:
+        return self.where.segments_used() if self.where else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Did(Condition):
+    """So many such events; without `count` at least one. Found is `{"count": n}`, counted up to 1,000."""
+
+    matching: _Events
+    count: Demand | None
+
+    def verdict(self, scope: Scope) -> Verdict:
+        if self.count is None or self.count.plain() in _AT_LEAST_ONE:
+            return Verdict(self.matching.any(scope), self.matching.found(scope))
+        if self.count.plain() in _NONE:
+            return Verdict(not_(self.matching.any(scope)), self.matching.found(scope))
+        enough = _enough(self.count)
+        counted = Known("number", self.matching.count(scope, enough), always=True)
+        return Verdict(self.count.holds(counted), self.matching.found(scope, enough))
+
+    def label(self) -> str:
+        return f"did {self.matching.name}{_times(self.count) if self.count else ''}{self.matching.label()}"
+
+    def plain(self) -> Plain:
+        return {"did": self.matching.plain() | ({"count": self.count.plain()} if self.count else {})}
+
+    def events(self) -> frozenset[str]:
+        return self.matching.names()
+
+    def segments_used(self) -> tuple[SegmentUse, ...]:
+        return self.matching.segments_used()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DidNot(Condition):
+    """No such event. Found is `{"count": n}`."""
+
+    matching: _Events
+
+    def verdict(self, scope: Scope) -> Verdict:
+        return Verdict(not_(self.matching.any(scope)), self.matching.found(scope))
+
+    def label(self) -> str:
+        return f"did not {self.matching.name}{self.matching.label()}"
+
+    def plain(self) -> Plain:
+        return {"did_not": dict(self.matching.plain())}
+
+    def events(self) -> frozenset[str]:
+        return self.matching.names()
+
+    def segments_used(self) -> tuple[SegmentUse, ...]:
+        return self.matching.segments_used()
+
+
+_AT_LEAST_ONE: tuple[Plain, ...] = ({"gte": 1}, {"gt": 0})  # asked by EXISTS, which the planner can turn into a join
+_NONE: tuple[Plain, ...] = ({"eq": 0}, {"lt": 1}, {"lte": 0})
+
+
+def _numbers(count: Demand) -> list[int]:
+    return [operand.plain for each in count.comparisons for operand in each.operands if isinstance(operand.plain, int)]
+
+
+def _enough(count: Demand) -> int:
+    """How far to count: one more than the highest number asked for decides every operator."""
+    return max(_numbers(count)) + 1
+
+
+_SAYS = {
+    "eq": "exactly {}",
+    "ne": "not exactly {}",
+    "gt": "more than {}",
+    "gte": "at least {}",
+    "lt": "fewer than {}",
+    "lte": "at most {}",
+    "in": "exactly {}",
+    "not_in": "not exactly {}",
+}
+
+
+def _times(count: Demand) -> str:
+    parts = []
+    for each in count.comparisons:
+        numbers = [operand.label() for operand in each.operands]
+        if each.word == "between":
+            parts.append(f"between {numbers[0]} and {numbers[1]}")
+        else:
+            parts.append(_SAYS[each.word].format(" or ".join(numbers)))
+    return f" {' and '.join(parts)} {'time' if _numbers(count)[-1] == 1 else 'times'}"
+
+
+@dataclass(frozen=True)
+class _CountType:
+    """OP on a whole number."""
+
+    expected: str = "a count such as 2 or {gte: 2}"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        demand = read_demand(node, reader, _COUNT, _COUNT_WORDS)
+        if isinstance(demand, Invalid):
+            return INVALID
+        operands = [operand for each in demand.comparisons for operand in each.operands]
+        if all(isinstance(each.plain, int) and 0 <= each.plain <= 1_000_000 for each in operands):
+            return demand
+        return reader.refuse(node, "a count is compared with whole numbers from 0 to 1000000")
+
+
+def _keys(where: Inner) -> dict[str, Key]:
+    return {
+        "event": Key(NAME, "the event's name", required=True, example="order_completed"),
+        "where": Key(where, "a condition on the event that is looked at, as 'event'"),
+        "within": Key(WINDOW, "only events of the last such span", example="30d"),
+    }
+
+
+def _read_did(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
+    where = Inner(place.inside())
+    keys = _keys(where) | {"count": Key(_CountType(), "how many of them; without it at least one", example={"gte": 2})}
+    later = {word: Key(Later(word), "of a property of these events") for word in ("sum", "avg", "min", "max")}
+
+    def build(event: str, where: Condition | None, within: Window | None, count: Demand | None, **_: None) -> Condition:
+        return Did(line=key.line, matching=_Events(event, where, within), count=count)
+
+    did: Condition | Invalid = Shape("did", keys | later, build).read(node, place.reader)
+    return did
+
+
+def _read_did_not(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
+    def build(event: str, where: Condition | None, within: Window | None) -> Condition:
+        return DidNot(line=key.line, matching=_Events(event, where, within))
+
+    did_not: Condition | Invalid = Shape("did_not", _keys(Inner(place.inside())), build).read(node, place.reader)
+    return did_not
+
+
+def _read(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
+    return _read_did(key, node, place) if key.text == "did" else _read_did_not(key, node, place)
+
+
+KIND = ConditionKind(("did", "did_not"), _read)

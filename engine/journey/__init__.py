@@ -1,0 +1,1 @@
+"""The journey language: read from text, compiled to a machine, decided one signal at a time. Pure."""
