@@ -1,0 +1,140 @@
+"""Compose: the message of one send, from the template in the person's language and the data it may see."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from channels.base import EmailMessage, TextMessage
+from engine.config import Config
+from engine.consent.token import UnsubscribeClaims, unsubscribe_url
+from engine.errors import RenderError, WorkspaceError
+from engine.message.formats import Formats
+from engine.message.mail_template import EmailTemplate
+from engine.message.mime import Mailbox, read_mailbox
+from engine.message.program import Program, build
+from engine.message.text_template import TextTemplate
+from engine.run.deliver import Composed
+from engine.run.machines import Machines
+from engine.store.intents import LockedSend
+from engine.templates import Template, Templates
+
+
+@dataclass
+class TemplateComposer:
+    """Renders with the workspace's templates. `senders`: the sender mailbox of each channel, as its options say."""
+
+    config: Config
+    templates: Templates
+    machines: Machines
+    senders: Mapping[str, str | None]
+    _programs: dict[tuple[int, str, str], Program] = field(default_factory=dict)
+
+    def has_template(self, channel: str, template: str) -> bool:
+        """Whether there is a version that everybody can get."""
+        return self.templates.has(channel, template)
+
+    def compose(self, send: LockedSend, channel: str, address: str, now: datetime) -> Composed:
+        """The message as it goes over the wire. Raises `RenderError`, whatever is wrong with template or data."""
+        try:
+            template = self.templates.get(channel, send.template, send.contact.get("locale"))
+        except WorkspaceError as error:
+            raise RenderError(send.template, f"the template does not compile: {error}") from error
+        if template is None:
+            raise RenderError(send.template, f"there is no such template for {channel}")
+        values = self._values(send, channel)
+        if isinstance(template, EmailTemplate):
+            return self._mail(send, template, values, address, now)
+        return self._text(send, template, values, address)
+
+    def _mail(
+        self, send: LockedSend, template: EmailTemplate, values: Mapping[str, Any], address: str, now: datetime
+    ) -> Composed:
+        rendered = template.render(values, locale=self._locale(send), timezone=self._zone(send))
+        sender = template.sender or self._sender()
+        message_id = send.message_id or self._message_id(send, sender)
+        name = send.contact.get("name") or send.contact.get("first_name")
+        data = template.skeleton.assemble(
+            rendered,
+            to_address=address,
+            to_name=name if isinstance(name, str) else None,
+            from_=sender,
+            reply_to=template.reply_to,
+            message_id=message_id,
+            date=now,
+            list_unsubscribe=values["unsubscribe_url"] if send.kind == "marketing" else None,
+        )
+        mail = EmailMessage(send.id, send.attempts + 1, address, sender.address, data)
+        return Composed(mail, template.hash, message_id)
+
+    def _text(self, send: LockedSend, template: Template, values: Mapping[str, Any], address: str) -> Composed:
+        locale, zone = self._locale(send), self._zone(send)
+        if isinstance(template, TextTemplate):
+            text = template.render(values, locale=locale, timezone=zone)
+            return Composed(TextMessage(send.id, send.attempts + 1, address, text), template.hash)
+        assert not isinstance(template, EmailTemplate)
+        text = template.fallback.render(values, locale=locale, timezone=zone)
+        filled = {name: t.render(values, locale=locale, timezone=zone) for name, t in template.variables.items()}
+        message = TextMessage(send.id, send.attempts + 1, address, text, template.content_sid, filled)
+        return Composed(message, template.hash)
+
+    # --- what a template sees ---
+
+    def _values(self, send: LockedSend, channel: str) -> dict[str, Any]:
+        claims = UnsubscribeClaims(send.contact_id, send.topic or "all", channel, send.id)
+        organisation = self.config.organisation
+        values: dict[str, Any] = {
+            "contact": dict(send.contact),
+            "event": dict(send.event),
+            "organisation": {"name": organisation.name, "postal_address": organisation.postal_address},
+            "unsubscribe_url": unsubscribe_url(self.config.web.public_url, claims, self.config.web.secret_keys),
+        }
+        if send.matched is not None:
+            values["matched"] = dict(send.matched)
+        values["vars"] = self._vars(send, values)
+        return values
+
+    def _vars(self, send: LockedSend, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The step's own values; text among them is rendered like a message."""
+        step = self._step_vars(send)
+        formats = Formats(self._locale(send), self._zone(send), None)
+        return {
+            name: self._program(send, name, value).text(values, formats, send.template) if isinstance(value, str) else value
+            for name, value in step.items()
+        }
+
+    def _step_vars(self, send: LockedSend) -> Mapping[str, Any]:
+        machine = self.machines.known(send.version_id)
+        return getattr(machine.states[send.step], "vars", {})
+
+    def _program(self, send: LockedSend, name: str, text: str) -> Program:
+        key = (send.version_id, send.step, name)
+        if key not in self._programs:
+            self._programs[key] = build(text, escape=False)
+        return self._programs[key]
+
+    def _locale(self, send: LockedSend) -> str:
+        locale = send.contact.get("locale")
+        return locale if isinstance(locale, str) else self.config.organisation.locale
+
+    def _zone(self, send: LockedSend) -> str:
+        zone = send.contact.get("timezone")
+        return zone if isinstance(zone, str) else self.config.organisation.timezone
+
+    # --- who it is from ---
+
+    def _sender(self) -> Mailbox:
+        given = self.senders.get("email")
+        if given is None:
+            host = self.config.web.public_url.split("//", 1)[-1].split("/", 1)[0].split(":", 1)[0]
+            given = f"no-reply@{host if '.' in host and not host[-1].isdigit() else 'example.com'}"
+        mailbox = read_mailbox(given)
+        return mailbox if mailbox.name else Mailbox(mailbox.address, self.config.organisation.name)
+
+    def _message_id(self, send: LockedSend, sender: Mailbox) -> str:
+        """The same for every attempt of a send and for no other send; on the sender's domain (RFC 5322 3.6.4)."""
+        said = f"{send.id}|{send.enrollment_id}|{send.step}|{send.round}|{self.config.web.secret_keys[:1]}"
+        return f"<{send.id}.{hashlib.sha256(said.encode()).hexdigest()[:20]}@{sender.address.rpartition('@')[2]}>"

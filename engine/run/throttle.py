@@ -1,0 +1,40 @@
+"""Throttle: how fast one channel may be used by this process, and until when it is shut by its provider."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from threading import Lock
+
+from engine.config import Rate
+
+
+class Gate:
+    """A token bucket over all threads of this process, one second deep; and the provider's own 'not now'."""
+
+    def __init__(self, rate: Rate | None) -> None:
+        self._spacing = rate.per.total_seconds() / rate.count if rate is not None else 0.0
+        self._lock = Lock()
+        self._next = time.monotonic()
+        self._closed_until: datetime | None = None
+
+    def wait(self) -> None:
+        """Return when the next message may go."""
+        if not self._spacing:
+            return
+        with self._lock:
+            now = time.monotonic()
+            start = max(self._next, now - 1.0)
+            self._next = start + self._spacing
+        if start > now:
+            time.sleep(start - now)
+
+    def close(self, until: datetime) -> None:
+        """The provider asks for a pause of the whole channel."""
+        with self._lock:
+            self._closed_until = max(until, self._closed_until or until)
+
+    def closed_until(self, now: datetime) -> datetime | None:
+        """The instant before which the channel is shut; None when it is open."""
+        until = self._closed_until
+        return until if until is not None and until > now else None
