@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from sqlalchemy import Connection, Engine, make_url, text
@@ -15,18 +17,21 @@ from engine.store.database import connect, create_database, create_from_template
 from engine.store.embedded import start_embedded
 
 REQUIRE_ALL = os.environ.get("ALUR_REQUIRE_ALL") == "1"
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """URL of a PostgreSQL server: the one in ALUR_TEST_DATABASE_URL, else an embedded one that all workers share."""
     url = os.environ.get("ALUR_TEST_DATABASE_URL")
     if url:
         yield url
         return
-    base = tmp_path_factory.getbasetemp()
-    embedded = start_embedded((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "postgres")
+    # Not in pytest's own temporary folder: another pytest on this machine would clear that away under us.
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    folder = Path(tempfile.gettempdir()) / f"alur-tests-{run}"
+    embedded = start_embedded(folder / "postgres")
     engine = connect(embedded.url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ALTER SYSTEM SET fsync = off"))  # nobody needs these files after a crash
@@ -34,6 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     engine.dispose()
     yield embedded.url
     embedded.stop()
+    if not (folder / "postgres" / "postmaster.pid").exists():  # we were the last one out
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +79,25 @@ def program() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
         if found is None:
-            reason = f"this test needs the program '{name}', which is not installed here"
-            if REQUIRE_ALL:
-                pytest.fail(reason)
-            pytest.skip(reason)
+            pytest.skip(f"this test needs the program '{name}', which is not installed here")
         return Path(found)
 
     return find
+
+
+def _refuse_skip(report: Report) -> Report:
+    """Under ALUR_REQUIRE_ALL=1 nothing may be skipped, so that CI can't pass by leaving tests out."""
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, although ALUR_REQUIRE_ALL=1: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _refuse_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _refuse_skip((yield))

@@ -228,10 +228,9 @@ class Courier:
                 stopped = receipt
                 if gate is not None:
                     gate.close(self._post.clock() + timedelta(seconds=receipt.retry_after))
-            elif isinstance(receipt, Unreachable) and stopped is None:
+            elif isinstance(receipt, Unreachable) and receipt.closed:
                 stopped = receipt
-                if receipt.closed:
-                    self._shut(channel, receipt.detail)
+                self._shut(channel, receipt.detail)
 
     def _shut(self, channel: str, detail: str) -> None:
         """Our credentials are refused: hold the channel until a person has looked."""

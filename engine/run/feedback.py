@@ -33,7 +33,9 @@ def unsubscribe(
     return settle(engine, lambda conn: _unsubscribe(conn, claims, now, everything, how))
 
 
-def _unsubscribe(conn: Connection, claims: UnsubscribeClaims, now: datetime, everything: bool, how: How) -> Unsubscribed:
+def _unsubscribe(
+    conn: Connection, claims: UnsubscribeClaims, now: datetime, everything: bool, how: How
+) -> Unsubscribed:
     contact_id = contacts.final_id(conn, claims.contact_id)
     rows = contacts.lock(conn, [contact_id] if contact_id is not None else [])
     if not rows or rows[0].erased_at is not None:

@@ -44,7 +44,8 @@ class GroupCommit:
 
     def submit(self, messages: Sequence[Incoming]) -> Future[None]:
         """Hand over the messages of one post; the future ends once they are committed, or with the error that kept them
-        from it. Raises `EdgeBusyError` when too many wait already, or this is closed."""
+        from it. Raises `EdgeBusyError` when too many wait already, or this is closed.
+        """
         post = _Post(messages)
         post.done.set_running_or_notify_cancel()  # a client that hangs up does not take its messages back
         with self._arrived:
@@ -85,7 +86,7 @@ class GroupCommit:
     def _commit(self, group: Sequence[_Post]) -> None:
         try:
             self._take([message for post in group for message in post.messages])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits, none is swallowed
             # Each post must be told, whatever the error; and one post's fault must not fail the others.
             if len(group) == 1:
                 group[0].done.set_exception(error)

@@ -50,7 +50,8 @@ class RowError:
 @dataclass(frozen=True)
 class ImportReport:
     """What an import did. `refused` counts rows left out, of which `errors` names the first 1,000. `withdrawn` counts
-    statements of consent not taken over because the person had taken that consent back."""
+    statements of consent not taken over because the person had taken that consent back.
+    """
 
     rows: int = 0
     created: int = 0
@@ -61,7 +62,11 @@ class ImportReport:
 
 
 def import_contacts(
-    engine: Engine, config: Config, lines: Iterable[str], now: datetime, progress: Callable[[int], None] = lambda rows: None
+    engine: Engine,
+    config: Config,
+    lines: Iterable[str],
+    now: datetime,
+    progress: Callable[[int], object] | None = None,
 ) -> ImportReport:
     """Read CSV text line by line and write its contacts; `progress` is told how many rows are behind us.
 
@@ -72,11 +77,11 @@ def import_contacts(
     rules = rules_of(config)
     report = ImportReport()
     batch: list[Message] = []
-    for line, said in _rows(lines, config.contacts.fields):
+    for line, said in _rows(lines, config.fields):
         report = replace(report, rows=report.rows + 1)
         try:
-            if isinstance(said, str):
-                raise FieldRefusedError("row", said)
+            if isinstance(said, FieldRefusedError):
+                raise said
             batch.append(read_contact(said, rules, now))
         except FieldRefusedError as error:
             kept = report.errors if report.refused >= _KEPT_ERRORS else (*report.errors, RowError(line, str(error)))
@@ -84,9 +89,11 @@ def import_contacts(
         if len(batch) == _TOGETHER:
             report = _write(engine, batch, report, now)
             batch = []
-            progress(report.rows)
+            if progress is not None:
+                progress(report.rows)
     report = _write(engine, batch, report, now)
-    progress(report.rows)
+    if progress is not None:
+        progress(report.rows)
     return report
 
 
@@ -95,7 +102,11 @@ def read_contact(said: Mapping[str, Any], rules: Rules, now: datetime, source: s
 
     Raises `FieldRefusedError`, naming the key.
     """
-    traits = {name: value for name, value in said.items() if name not in {"user_id", "anonymous_id", "suppressed", "consent_at"}}
+    traits = {
+        name: value
+        for name, value in said.items()
+        if name not in {"user_id", "anonymous_id", "suppressed", "consent_at"}
+    }
     try:
         profile = read_profile(traits, rules, read_instant(said.get("consent_at"), "consent_at"))
     except FieldRefusedError as error:
@@ -125,7 +136,7 @@ def _write(engine: Engine, batch: list[Message], report: ImportReport, now: date
     )
 
 
-def _rows(lines: Iterable[str], types: Mapping[str, FieldType]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _rows(lines: Iterable[str], types: Mapping[str, FieldType]) -> Iterator[tuple[int, dict[str, Any] | FieldRefusedError]]:
     """Each row with the line on which it begins: its cells as plain data, or what is wrong with it."""
     reader = csv.reader(lines, strict=True)
     try:
@@ -140,8 +151,10 @@ def _rows(lines: Iterable[str], types: Mapping[str, FieldType]) -> Iterator[tupl
                 return
             if cells:
                 yield line, _row(header, cells, types)
-        except (csv.Error, FieldRefusedError) as error:
-            yield line, str(error)
+        except csv.Error as error:
+            yield line, FieldRefusedError("row", f"can't be read ({error})")
+        except FieldRefusedError as error:
+            yield line, error
 
 
 def _header(cells: list[str]) -> list[str]:
@@ -154,15 +167,17 @@ def _header(cells: list[str]) -> list[str]:
     if doubled:
         raise ImportRefusedError(f"the first line names '{doubled[0]}' twice")
     if "consent" in names and any(name.startswith("consent.") for name in names):
-        raise ImportRefusedError("consent stands either in the column 'consent' or in columns 'consent.TOPIC', not in both")
+        raise ImportRefusedError(
+            "consent stands either in the column 'consent' or in columns 'consent.TOPIC', not in both"
+        )
     if not set(names) & set(_IDENTITIES):
         raise ImportRefusedError(f"no column tells who a row is: name one of {', '.join(_IDENTITIES)}")
     return names
 
 
-def _row(header: list[str], cells: list[str], types: Mapping[str, FieldType]) -> dict[str, Any] | str:
+def _row(header: list[str], cells: list[str], types: Mapping[str, FieldType]) -> dict[str, Any]:
     if len(cells) != len(header):
-        return f"{len(cells)} cells, but the first line names {len(header)} columns"
+        raise FieldRefusedError("row", f"{len(cells)} cells, but the first line names {len(header)} columns")
     said: dict[str, Any] = {}
     for name, cell in zip(header, cells, strict=True):
         text = cell.strip()

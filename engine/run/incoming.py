@@ -42,7 +42,8 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # as JSON writes it; PostgreSQL's
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A message as it arrived. `source` is the write key's name; `server`: the key is kept on a server, so that its word on
-    consent counts; `starts` False: sent for the record only (`/v1/import`). `sent_at` and `context` are the batch's."""
+    consent counts; `starts` False: sent for the record only (`/v1/import`). `sent_at` and `context` are the batch's.
+    """
 
     payload: Any
     source: str
@@ -106,7 +107,9 @@ def dead_letter(incoming: Incoming, reason: str) -> DeadLetter:
     payload = incoming.payload
     message_id = payload.get("messageId") if isinstance(payload, dict) else None
     usable = isinstance(message_id, str) and 0 < len(message_id) <= LONGEST_ID and "\0" not in message_id
-    return DeadLetter(incoming.source, message_id if usable else None, reason.replace("\0", "\ufffd"), storable(payload))
+    return DeadLetter(
+        incoming.source, message_id if usable else None, reason.replace("\0", "\ufffd"), storable(payload)
+    )
 
 
 def _read(incoming: Incoming, rules: Rules, now: datetime) -> Message:
@@ -146,7 +149,9 @@ def _check_size(message: dict[str, Any]) -> None:
     except TypeError as error:  # orjson goes 254 levels deep
         raise FieldRefusedError("message", f"can't be kept as JSON ({error})") from error
     if len(text) > LARGEST_MESSAGE:
-        raise FieldRefusedError("message", f"{len(text):,} bytes are more than the {LARGEST_MESSAGE:,} a message may have")
+        raise FieldRefusedError(
+            "message", f"{len(text):,} bytes are more than the {LARGEST_MESSAGE:,} a message may have"
+        )
     if b"\\u0000" in text and _NUL.search(text.decode()):
         raise FieldRefusedError(_nul_field(message), "holds the character U+0000, which can't be stored")
 
@@ -193,7 +198,8 @@ def _mapping(message: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _occurred_at(message: Mapping[str, Any], batch_sent_at: Any, now: datetime) -> datetime:
     """When it happened by our clock: receivedAt - (sentAt - timestamp), so that a device's wrong clock cancels out; without
-    `sentAt` the timestamp as given, without both the arrival. RudderStack's clients say `originalTimestamp`."""
+    `sentAt` the timestamp as given, without both the arrival. RudderStack's clients say `originalTimestamp`.
+    """
     name = "timestamp" if message.get("timestamp") is not None else "originalTimestamp"
     timestamp = read_instant(message.get(name), name)
     own = message.get("sentAt")

@@ -86,6 +86,7 @@ def _store(conn: Connection, readings: Sequence[Message | DeadLetter], now: date
 
 def _is_unholdable(error: DBAPIError) -> bool:
     """What PostgreSQL can't hold (SQLSTATE class 22, and the limits of class 54) is the fault of one message. We refuse all
-    that we know of while reading; should anything be left, it must not take the other messages down with it."""
+    that we know of while reading; should anything be left, it must not take the other messages down with it.
+    """
     state = error.orig.sqlstate if isinstance(error.orig, psycopg.Error) else None
     return state is not None and state.startswith(("22", "54"))

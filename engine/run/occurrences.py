@@ -46,7 +46,8 @@ def rearm(conn: Connection, machine: Machine, zone: str, now: datetime, contacts
             armed.append(Occurrence(machine.journey, person.contact_id, *upcoming))
     keep = {o.contact_id for o in armed}
     occurrences.disarm(conn, machine.journey, [c for c in before if c not in keep])
-    occurrences.arm(conn, armed)
+    for at in range(0, len(armed), _MOST):
+        occurrences.arm(conn, armed[at : at + _MOST])
     return len(armed)
 
 

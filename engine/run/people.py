@@ -104,7 +104,8 @@ class People:
 
     def alias(self, previous_id: str, user_id: str, *, any_previous: bool) -> Person | None:
         """Make `previous_id` (a user id, else an anonymous id) the same person as `user_id`, which stays the contact's
-        user id. None: the previous one is a known user, and only a server may say who that is now (`any_previous`)."""
+        user id. None: the previous one is a known user, and only a server may say who that is now (`any_previous`).
+        """
         previous = self._owner(("user_id", previous_id)) or self._owner(("anonymous_id", previous_id))
         kept = self._owner(("user_id", user_id))
         if previous is None:
@@ -149,9 +150,9 @@ class People:
         return {p.id: p.final().number() for p in self._everybody if p.joined is not None and p.id is not None}
 
     def detached(self) -> list[tuple[Identity, int]]:
-        """Identities to take from stored contacts."""
+        """Identities to take from contacts, once those that became part of another one have been merged."""
         return [
-            (identity, person.number())
+            (identity, person.final().number())
             for identity, person in self._stored.items()
             if self._owner(identity) is not person.final()
         ]

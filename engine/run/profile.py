@@ -48,7 +48,7 @@ class Rules:
     """What reading depends on: the topics of the workspace, and the country whose national phone numbers are meant."""
 
     topics: frozenset[str]
-    region: str
+    region: str | None
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,8 @@ class OvertakenError(AlurError):
 @dataclass(frozen=True)
 class Recorded:
     """What a batch did. `refused` are messages that turned out to be not allowed, with the reason. `withdrawn` counts
-    statements of consent that were not taken over because the person had taken it back."""
+    statements of consent that were not taken over because the person had taken it back.
+    """
 
     created: int
     changed: int
@@ -115,7 +116,9 @@ def _understand(
         if message.previous_id is not None and message.user_id is not None:
             joined = people.alias(message.previous_id, message.user_id, any_previous=message.server)
             if joined is None:
-                reason = "previousId: is a known user; a key of scope browser can be read by anybody and may not rename one"
+                reason = (
+                    "previousId: is a known user; a key of scope browser can be read by anybody and may not rename one"
+                )
                 refused.append((message, reason))
                 continue
             person = joined
@@ -133,17 +136,19 @@ def _write_people(conn: Connection, people: People, now: datetime) -> int:
     for person, number in zip(new, contacts.reserve_ids(conn, len(new)), strict=True):
         person.id = number
     contacts.create(conn, [person.row() for person in new], now)
-    contacts.detach(conn, people.detached())
-    if not contacts.attach(conn, people.attached()):
-        raise OvertakenError("somebody else has taken one of the identities meanwhile")
     fresh = set(map(id, new))
     contacts.save(conn, [person.row() for person in people.changed() if id(person) not in fresh], now)
     merge(conn, people.merges(), now)
+    contacts.detach(conn, people.detached())
+    if not contacts.attach(conn, people.attached()):
+        raise OvertakenError("somebody else has taken one of the identities meanwhile")
     return len(new)
 
 
 def _write_consents(conn: Connection, said: Sequence[tuple[Person, Message]], now: datetime) -> int:
-    speaking = [(person.final().number(), m) for person, m in said if m.profile is not None and m.profile.consent is not None]
+    speaking = [
+        (person.final().number(), m) for person, m in said if m.profile is not None and m.profile.consent is not None
+    ]
     if not speaking:
         return 0
     holding = consents.newest(conn, {contact_id for contact_id, _ in speaking})
@@ -179,7 +184,8 @@ def _write_suppressions(conn: Connection, said: Sequence[tuple[Person, Message]]
 
 def _event_row(person: Person, message: Message) -> EventRow:
     event, message_id = message.event, message.message_id
-    assert event is not None and message_id is not None
+    assert event is not None
+    assert message_id is not None
     return EventRow(
         person.final().number(), message.source, message_id, event.type, event.name, event.properties, event.extra,
         message.occurred_at, message.starts,

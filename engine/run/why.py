@@ -1,0 +1,70 @@
+"""Why: everything that was decided about one contact, and for each message not sent its one reason; only reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from engine.store import enrollments, sends, traces
+
+REASONS = {
+    "no_template": "there is no template for this channel",
+    "no_address": "the contact has no address for this channel",
+    "suppressed": "the address is suppressed",
+    "no_consent": "the contact has not consented to this topic on this channel, or has taken it back",
+    "exited": "the contact had left the journey",
+    "expired": "it was not begun in time",
+    "refused": "every channel refused it",
+    "render": "the message could not be made from this contact's data",
+    "ambiguous": "the connection broke after the last byte: it may have arrived, and is never sent twice",
+    "lease_lapsed": "the process died while it was on the wire: it may have arrived, and is never sent twice",
+    "reconciling": "the provider is being asked whether it arrived",
+    "gave_up": "the provider put it off for three days",
+}
+"""What each reason means, in a sentence that follows 'because'."""
+
+
+def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[str, Any]:
+    """`journeys`: each passage with its decisions in order; `messages`: each send, with its reason if it was not sent."""
+    passages = [
+        {
+            "journey": standing.journey,
+            "enrollment_id": standing.enrollment.id,
+            "key": standing.enrollment.key,
+            "state": standing.enrollment.state,
+            "step": standing.enrollment.step,
+            "reason": standing.enrollment.reason,
+            "entered_at": standing.enrollment.entered_at,
+            "due_at": standing.enrollment.due_at,
+            "ended_at": standing.enrollment.ended_at,
+            "goal_at": standing.enrollment.goal_at,
+            "goal_value": standing.enrollment.goal_value,
+            "decisions": [],
+        }
+        for standing in enrollments.of_contact(conn, contact_id)
+        if journey in (None, standing.journey)
+    ]
+    by_id = {passage["enrollment_id"]: passage for passage in passages}
+    turned_away = []
+    for trace in traces.of_contact(conn, contact_id, journey):
+        decision = {"at": trace["at"], "signal": trace["signal"], "lines": trace["lines"]}
+        passage = by_id.get(trace["enrollment_id"])
+        if passage is not None:
+            passage["decisions"].append(decision)
+        else:
+            turned_away.append({"journey": trace["journey"], **decision})
+    messages = [
+        {**send, "because": _because(send["state"], send["reason"])}
+        for send in sends.of_contact(conn, contact_id)
+        if journey in (None, send["journey"])
+    ]
+    return {"journeys": passages, "not_entered": turned_away, "messages": messages}
+
+
+def _because(state: str, reason: str | None) -> str | None:
+    if reason is None or state in ("accepted", "delivered"):
+        return None
+    if reason.startswith("rejected_"):
+        return f"the provider refused it ({reason.removeprefix('rejected_')})"
+    return REASONS.get(reason, reason)
