@@ -128,13 +128,20 @@ def build_channel(medium: str, channel: ChannelConfig, root: Path) -> tuple[Adap
         raise WorkspaceError([_problem(channel, "adapter", str(error))]) from error
     if medium not in kind.media:
         carried = ", ".join(sorted(kind.media))
-        raise WorkspaceError([_problem(channel, "adapter", f"the adapter '{kind.name}' carries {carried}, not {medium}")])
+        raise WorkspaceError(
+            [_problem(channel, "adapter", f"the adapter '{kind.name}' carries {carried}, not {medium}")]
+        )
     try:
         options = kind.options.model_validate(channel.options)
     except ValidationError as error:
         found = [(str(item["loc"][0]) if item["loc"] else "adapter", item) for item in error.errors()]
-        raise WorkspaceError([_problem(channel, name, _sentence(medium, name, item["msg"])) for name, item in found]) from error
-    return kind.build(options, medium, root / ".alur"), getattr(options, "sender", None)
+        raise WorkspaceError(
+            [_problem(channel, name, _sentence(medium, name, item["msg"])) for name, item in found]
+        ) from error
+    try:
+        return kind.build(options, medium, root / ".alur"), getattr(options, "sender", None)
+    except AdapterError as error:
+        raise WorkspaceError([_problem(channel, "adapter", str(error))]) from error
 
 
 def check_channels(config: Config, root: Path) -> list[Problem]:

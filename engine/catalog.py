@@ -151,10 +151,11 @@ def _check_segment(name: str, file: SegmentFile, known: set[str], all_: Mapping[
         for use in file.segment.where.segments_used()
         if use.name not in known
     ]
-    for circle in circles(item.segment for item in all_.values()):
-        if circle.path[0] == name:
-            found.append(Problem(where, circle.at.line, circle.at.column, f"a segment can't refer to itself: {circle.label()}"))
-    return found
+    return found + [
+        Problem(where, circle.at.line, circle.at.column, f"a segment can't refer to itself: {circle.label()}")
+        for circle in circles(item.segment for item in all_.values())
+        if circle.path[0] == name
+    ]
 
 
 @dataclass(frozen=True)
@@ -203,9 +204,13 @@ class _Check:
             lacking = [channel for channel in send.via if not self.templates.has(channel, send.template)]
             if len(lacking) == len(send.via):
                 known = {name for channel in send.via for name in self.templates.names(channel)}
-                node = next((n for n in _scalars(self.item.node) if n.text == send.template and n.line >= send.line), None)
+                node = next(
+                    (n for n in _scalars(self.item.node) if n.text == send.template and n.line >= send.line), None
+                )
                 folders = " or ".join(f"templates/{channel}" for channel in send.via)
-                yield self._problem(node, f"unknown template '{send.template}' in {folders}{suggestion(send.template, known)}")
+                yield self._problem(
+                    node, f"unknown template '{send.template}' in {folders}{suggestion(send.template, known)}"
+                )
             for channel in send.via:
                 if channel not in self.config.channels:
                     message = f"channel '{channel}' is not set up: config.yaml has no channels.{channel}"

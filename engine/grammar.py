@@ -17,7 +17,6 @@ from typing import Any, Final, Literal, Protocol
 from engine.document import Mapping, Node, Scalar, Sequence, plain
 from engine.errors import Problem
 
-
 FieldType = Literal["text", "number", "boolean", "date", "datetime", "list"]
 
 

@@ -67,7 +67,9 @@ class WaitType:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         elapsed = units.keys() & {"s", "m", "h"}
         if elapsed and units.keys() - elapsed:
-            return reader.refuse(node, f"'{text}' mixes elapsed time (s, m, h) with calendar time (d, w, mo); write two waits")
+            return reader.refuse(
+                node, f"'{text}' mixes elapsed time (s, m, h) with calendar time (d, w, mo); write two waits"
+            )
         seconds = sum(amount * _SECONDS[unit] for unit, amount in units.items() if unit in _SECONDS)
         duration = Duration(text, seconds, units.get("d", 0) + 7 * units.get("w", 0), units.get("mo", 0))
         if timedelta(seconds=seconds, days=duration.days + 31 * duration.months) > _LONGEST:
@@ -155,7 +157,8 @@ def _zone(name: str) -> ZoneInfo:
 
 def local_instant(day: date, clock: time, zone: str) -> datetime:
     """The UTC instant of a local wall-clock time: skipped by a gap, it moves forward by the gap (RFC 5545 3.3.5,
-    02:30 becomes 03:30); one that happens twice means the first."""
+    02:30 becomes 03:30); one that happens twice means the first.
+    """
     return datetime.combine(day, clock, tzinfo=_zone(zone)).replace(fold=0).astimezone(UTC)
 
 
@@ -171,7 +174,8 @@ def local_date(at: datetime, zone: str) -> date:
 
 def add(at: datetime, duration: Duration, zone: str) -> datetime:
     """`at` plus the duration: elapsed time as it is; calendar time keeps the local clock time. The 31st plus `1mo` is
-    the last day of the next month; a day that the zone skips is passed over."""
+    the last day of the next month; a day that the zone skips is passed over.
+    """
     if duration.seconds:
         return at + timedelta(seconds=duration.seconds)
     local = at.astimezone(_zone(zone))

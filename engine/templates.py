@@ -16,7 +16,7 @@ from typing import Any
 from engine.document import Mapping as MappingNode
 from engine.document import Node, read_document
 from engine.errors import Problem, WorkspaceError
-from engine.grammar import INVALID, Field, Reader, Shape, Text, shown
+from engine.grammar import INVALID, Field, Invalid, Reader, Shape, Text, shown
 from engine.message.choice import choose
 from engine.message.mail_compile import compile_email
 from engine.message.mail_template import EmailTemplate
@@ -197,8 +197,12 @@ class _Variables:
 _WHATSAPP = Shape(
     "a WhatsApp template",
     {
-        "content_sid": Field(Text(r"H[A-Z][0-9a-f]{32}", "a content SID such as HX followed by 32 digits"), "the approved template"),
-        "variables": Field(_Variables(), "the values of its placeholders", default={}, example={"1": "{{ contact.first_name }}"}),
+        "content_sid": Field(
+            Text(r"H[A-Z][0-9a-f]{32}", "a content SID such as HX followed by 32 digits"), "the approved template"
+        ),
+        "variables": Field(
+            _Variables(), "the values of its placeholders", default={}, example={"1": "{{ contact.first_name }}"}
+        ),
         "fallback_text": Field(Text(), "the text where no template is needed", required=True),
     },
 )
@@ -209,7 +213,7 @@ def _read_whatsapp(found: Found) -> WhatsappTemplate:
     node, problems = read_document(found.path.read_bytes(), file)
     reader = Reader(file)
     values = _WHATSAPP.read(node, reader) if node is not None else INVALID
-    if values is INVALID:
+    if isinstance(values, Invalid):
         raise WorkspaceError([*problems, *reader.problems])
     fallback = compile_text(found.name, found.locale, values["fallback_text"], "whatsapp")
     variables = {
@@ -219,4 +223,3 @@ def _read_whatsapp(found: Found) -> WhatsappTemplate:
     said = [fallback.hash, values["content_sid"], {name: template.hash for name, template in variables.items()}]
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
     return WhatsappTemplate(found.name, found.locale, digest, values["content_sid"], variables, fallback)
-

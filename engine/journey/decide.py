@@ -49,7 +49,9 @@ def concerns(machine: Machine, enrollment: Enrollment, signal: Signal) -> bool:
         name = signal.event.name
         if _goal_is_open(machine, enrollment, signal):
             return True
-        return enrollment.state == "active" and (name in machine.listens_to() or _looks_beyond_events(machine, enrollment, name))
+        return enrollment.state == "active" and (
+            name in machine.listens_to() or _looks_beyond_events(machine, enrollment, name)
+        )
     return enrollment.state == "active"
 
 
@@ -59,7 +61,9 @@ def triggered_by(machine: Machine, signal: Signal) -> bool:
         case EventTrigger(match=match):
             return signal.event is not None and signal.event.starts and signal.event.name == match.name
         case EntersTrigger(segment=segment):
-            return signal.kind == "segment" and signal.data.get("segment") == segment and bool(signal.data.get("entered"))
+            return (
+                signal.kind == "segment" and signal.data.get("segment") == segment and bool(signal.data.get("entered"))
+            )
         case DateTrigger():
             return signal.kind == "date" and signal.data.get("journey") == machine.journey
         case _:
@@ -186,7 +190,9 @@ class _Course:
         if entry.reentry.rule == "never":
             return (TraceLine("entry.reentry", "never", last.isoformat(), "no_reentry"),)
         if entry.reentry.rule == "after" and self._entered_at() < last + entry.reentry.after:
-            return (TraceLine("entry.reentry", f"not before {entry.reentry.after} after", last.isoformat(), "no_reentry"),)
+            return (
+                TraceLine("entry.reentry", f"not before {entry.reentry.after} after", last.isoformat(), "no_reentry"),
+            )
         return None
 
     def _entered_at(self) -> datetime:
@@ -242,7 +248,11 @@ class _Course:
         questions: list[Question] = []
         goal, until = self.machine.goal, enrollment.goal_until
         entering = enrollment.step is None and enrollment.state == "active"
-        if goal is not None and until is not None and (entering or _goal_is_open(self.machine, enrollment, self.signal)):
+        if (
+            goal is not None
+            and until is not None
+            and (entering or _goal_is_open(self.machine, enrollment, self.signal))
+        ):
             questions.append(Happened("goal", goal.match, enrollment.entered_at, min(until, self.now)))
         if enrollment.state == "active":
             questions.extend(exit_questions(self.machine, enrollment, self.now))
@@ -315,5 +325,3 @@ def exit_questions(machine: Machine, enrollment: Enrollment, now: datetime) -> t
         elif rule.when is not None:
             questions.append(Holds(rule.path, rule.when))
     return tuple(questions)
-
-

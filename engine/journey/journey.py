@@ -125,7 +125,9 @@ _SHAPE = Shape(
         "purpose": Field(
             Choice(("relationship", "retention", "referral", "recovery"), "purpose"), "groups journeys in reports"
         ),
-        "kind": Field(Choice(("marketing", "transactional"), "kind"), "marketing needs a topic and consent", default="marketing"),
+        "kind": Field(
+            Choice(("marketing", "transactional"), "kind"), "marketing needs a topic and consent", default="marketing"
+        ),
         "topic": Field(NAME, "a topic of config.yaml"),
         "trigger": Field(TriggerType(), "what brings people in", required=True),
         "entry": Field(ENTRY, "who may enter, and how often", default=Entry()),
@@ -151,7 +153,7 @@ def read_journey(node: Node, reader: Reader, stem: str) -> Journey | None:
     _check(node, reader, stem)
     if values is INVALID or len(reader.problems) > before:
         return None
-    _check_ids(values["steps"], node, reader)
+    _check_ids(values["steps"], reader)
     if len(reader.problems) > before:
         return None
     return Journey(
@@ -187,11 +189,13 @@ def _check(node: Mapping, reader: Reader, stem: str) -> None:
         reader.refuse(steps, "a journey needs at least one step")
 
 
-def _check_ids(steps: tuple[Step, ...], node: Mapping, reader: Reader) -> None:
+def _check_ids(steps: tuple[Step, ...], reader: Reader) -> None:
     seen: dict[str, Step] = {}
     for number, step in enumerate(walk(steps)):
         if number == MOST_STEPS:
-            reader.refuse(Scalar("", "", False, step.spot.line, 1), f"a journey has at most {MOST_STEPS} steps")
+            reader.refuse(
+                Scalar("", "", False, step.spot.line, step.spot.column), f"a journey has at most {MOST_STEPS} steps"
+            )
             return
         if step.id and step.id in seen:
             at = Scalar(step.id, step.id, False, step.spot.line, step.spot.column)

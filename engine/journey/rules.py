@@ -137,7 +137,9 @@ class ExitRules:
         if node.key("when") is not None:
             shape = Shape("an exit rule", {"when": Field(ConditionType(), "the condition", required=True), **reason})
             values = shape.read(node, reader)
-            return INVALID if values is INVALID else ExitRule(path, values["reason"] or "condition", when=values["when"])
+            return (
+                INVALID if values is INVALID else ExitRule(path, values["reason"] or "condition", when=values["when"])
+            )
         if node.key("event") is None:
             word = node.pairs[0][0] if node.pairs else node
             hint = suggestion(word.text, ("event", "leaves", "when")) if isinstance(word, Scalar) else ""
@@ -182,7 +184,9 @@ class GoalType:
             "goal",
             {
                 **EVENT_MATCH_FIELDS,
-                "within": Field(WINDOW, "how long after entry it still counts", default=Window("7d", timedelta(days=7))),
+                "within": Field(
+                    WINDOW, "how long after entry it still counts", default=Window("7d", timedelta(days=7))
+                ),
                 "value": Field(_ValuePath(), "the property that says what it is worth", example="event.total"),
             },
         )

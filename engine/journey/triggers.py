@@ -78,7 +78,11 @@ class DateTrigger:
         noon = datetime.combine(day, time(12), tzinfo=UTC)
         if self.before:
             back = Duration(self.offset.text, 0, -self.offset.days, -self.offset.months)
-            return add(noon, back, "UTC").date() if not self.offset.seconds else (noon - timedelta(seconds=self.offset.seconds)).date()
+            return (
+                add(noon, back, "UTC").date()
+                if not self.offset.seconds
+                else (noon - timedelta(seconds=self.offset.seconds)).date()
+            )
         return add(noon, self.offset, "UTC").date()
 
 
@@ -106,11 +110,17 @@ class _ContactField:
     def read(self, node: Node, reader: Reader) -> Any:
         text = node.text if isinstance(node, Scalar) else ""
         name = text.removeprefix("contact.")
-        if name == text or Text(r"[A-Za-z_][A-Za-z0-9_]*").read(Scalar(name, name, False, node.line, node.column), Reader("")) is INVALID:
+        if (
+            name == text
+            or Text(r"[A-Za-z_][A-Za-z0-9_]*").read(Scalar(name, name, False, node.line, node.column), Reader(""))
+            is INVALID
+        ):
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         declared = reader.fields.get(name)
         if declared not in (None, "date"):
-            return reader.refuse(node, f"contact.{name} is declared as {declared} in config.yaml; a date trigger needs a date")
+            return reader.refuse(
+                node, f"contact.{name} is declared as {declared} in config.yaml; a date trigger needs a date"
+            )
         return name
 
 

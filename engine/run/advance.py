@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -277,9 +276,7 @@ class _Claim:
                 before = self._before.get(after.id)
                 unmoved = before is not None and (before.visit, before.due_at) == (after.visit, after.due_at)
                 if after.due_at is not None and after.state == "active" and not unmoved:
-                    yield NewSignal(
-                        after.contact_id, "timer", after.due_at, after.id, standing.journey, after.visit
-                    )
+                    yield NewSignal(after.contact_id, "timer", after.due_at, after.id, standing.journey, after.visit)
 
     def summary(self, taken: int) -> Advanced:
         return Advanced(len(self._people), taken, len(self._new), len(self._sends))

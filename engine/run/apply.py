@@ -29,9 +29,7 @@ def changes(conn: Connection, files: Definitions) -> list[Change]:
     """What applying would do, unchanged things included; journeys first, by name."""
     live = {j.name: j.hash for j in journeys.all_applied(conn) if j.state == "live"}
     filled = segments.applied(conn)
-    found = _compare(
-        "journey", {name: file.journey.hash for name, file in files.journeys.items()}, live, files.broken
-    )
+    found = _compare("journey", {name: file.journey.hash for name, file in files.journeys.items()}, live, files.broken)
     found += _compare("segment", {name: file.hash for name, file in files.segments.items()}, filled, files.broken)
     return found
 
@@ -50,7 +48,9 @@ def _compare(
     return found
 
 
-def apply(engine: Engine, files: Definitions, zone: str, now: datetime, by: str, note: str | None = None) -> list[Change]:
+def apply(
+    engine: Engine, files: Definitions, zone: str, now: datetime, by: str, note: str | None = None
+) -> list[Change]:
     """Make it so, in one transaction. New and edited segments are filled silently; no instant already past is armed.
 
     People under way stay on the version they entered. Gives the differences that were applied, without unchanged ones.

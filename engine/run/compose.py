@@ -102,7 +102,9 @@ class TemplateComposer:
         step = self._step_vars(send)
         formats = Formats(self._locale(send), self._zone(send), None)
         return {
-            name: self._program(send, name, value).text(values, formats, send.template) if isinstance(value, str) else value
+            name: self._program(send, name, value).text(values, formats, send.template)
+            if isinstance(value, str)
+            else value
             for name, value in step.items()
         }
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Event
 from time import monotonic, sleep
 from typing import Protocol, assert_never
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from channels.base import Accepted, Adapter, Ambiguous, Message, Receipt, Rejected, Throttled, Unreachable
 from channels.base import Connection as Line
 from engine.consent.permit import Allowed, ChannelFacts, DueSend, Held, SendFacts, Withheld, permit
-from engine.errors import RenderError
+from engine.errors import DatabaseUnavailableError, RenderError
 from engine.journey.decide import exit_questions
 from engine.journey.values import Enrollment
 from engine.run.machines import Machines
@@ -91,6 +92,11 @@ class Courier:
     def __init__(self, post: Post) -> None:
         self._post = post
         self._lines: dict[str, Line] = {}
+        self._stopping = Event()
+
+    def stop(self) -> None:
+        """Begin no further message: what is left of the group goes back into the outbox. May be called by any thread."""
+        self._stopping.set()
 
     def close(self) -> None:
         for line in self._lines.values():
@@ -122,7 +128,7 @@ class Courier:
                 with self._post.engine.begin() as conn:
                     intents.end(conn, endings, fence, self._post.clock())
                 return
-            except OperationalError:
+            except (DatabaseUnavailableError, OperationalError):
                 if monotonic() > patience:
                     raise
                 sleep(0.25)
@@ -177,7 +183,8 @@ class Courier:
         for channel in send.via:
             address = send.contact.get("email" if channel == "email" else "phone")
             channels[channel] = ChannelFacts(
-                has_template=channel in self._post.adapters and self._post.composer.has_template(channel, send.template),
+                has_template=channel in self._post.adapters
+                and self._post.composer.has_template(channel, send.template),
                 address=address,
                 suppressed=frozenset(send.suppressed.get(channel, ())),  # type: ignore[arg-type]
                 consent_id=send.consents.get(channel),
@@ -214,7 +221,9 @@ class Courier:
         stopped: Throttled | Unreachable | None = None
         for item in batch:
             if stopped is None and gate is not None:
-                gate.wait()
+                gate.wait(self._stopping.wait)
+            if stopped is None and self._stopping.is_set():
+                stopped = Unreachable("Alur was stopped before this message was begun")
             if stopped is None and monotonic() - started > _WIRE_TIME:
                 stopped = Unreachable("the lease ran out before this message was begun")
             if stopped is not None:
@@ -248,7 +257,13 @@ class Courier:
                 rest = [c for c in send.via if c != item.intent.channel and c not in send.refused]
                 if rest:
                     return Ending(
-                        send.id, "planned", reason, next_at=now, refused=item.intent.channel, outcome="rejected", detail=detail
+                        send.id,
+                        "planned",
+                        reason,
+                        next_at=now,
+                        refused=item.intent.channel,
+                        outcome="rejected",
+                        detail=detail,
                     )
                 return Ending(send.id, "failed", f"rejected_{reason}", outcome="rejected", detail=detail)
             case Throttled(detail=detail) if now - send.due_at > _GIVE_UP:
@@ -275,7 +290,7 @@ def _next(receipts: Iterator[Receipt]) -> tuple[Receipt, bool]:
         return next(receipts), False
     except StopIteration:
         return Ambiguous("the adapter gave no receipt"), True
-    except Exception as error:  # third-party code: whatever it raises, the message may be out
+    except Exception as error:  # noqa: BLE001  third-party code: whatever it raises, the message may be out
         return Ambiguous(f"the adapter failed: {type(error).__name__}: {error}"), True
 
 

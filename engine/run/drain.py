@@ -1,22 +1,31 @@
-"""Drain: one send run from the first due send until the outbox has been idle for a while."""
+"""Drain: send runs, each from the first due send until the outbox has been idle for a while."""
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 from time import monotonic
-from typing import Literal, Protocol
+from typing import Protocol
 
+from engine.errors import DatabaseUnavailableError
 from engine.run.deliver import GROUP, Counts, Courier, Post
+from engine.run.loop import Outage
 from engine.store import holds, runs, sends
-from engine.store.sends import Claimed
+from engine.store.runs import RunEnd
+from engine.store.sends import Claimed, Stopped
+
+log = logging.getLogger(__name__)
 
 CLAIM = 500
 SLICE_SECONDS = 5.0
 _RENEW_SECONDS = 15.0
+_LOOK_UP = 0.25  # seconds after which somebody who waits for couriers looks whether to stop
+_REST = 0.05  # seconds between two looks into an empty outbox
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Window(Protocol):
 
     def sliced(self, slice_: Slice) -> None: ...
 
-    def closed(self, run_id: int, state: Literal["finished", "cancelled"], counts: Counts) -> None: ...
+    def closed(self, run_id: int, state: RunEnd, counts: Counts) -> None: ...
 
 
 class NoWindow:
@@ -57,8 +66,158 @@ class NoWindow:
     def sliced(self, slice_: Slice) -> None:
         pass
 
-    def closed(self, run_id: int, state: Literal["finished", "cancelled"], counts: Counts) -> None:
+    def closed(self, run_id: int, state: RunEnd, counts: Counts) -> None:
         pass
+
+
+def never() -> bool:
+    """Nobody asks us to stop."""
+    return False
+
+
+class Drain:
+    """The process's delivering: its couriers, and one send run after the other. One drain a process."""
+
+    def __init__(self, post: Post, connections: int, window: Window | None = None) -> None:
+        self._post = post
+        self._window: Window = window or NoWindow()
+        self._crew = _Crew(post, connections)
+
+    def close(self) -> None:
+        """Begin no further message, finish what is on the wire, hang up."""
+        self._crew.close()
+
+    def any_due(self) -> bool:
+        """Is there anything to send now?"""
+        with self._post.engine.connect() as conn:
+            return sends.any_due(conn, self._post.clock(), holds.stopped(conn))
+
+    def run(self, limits: Limits, stopping: Callable[[], bool], pause: Callable[[float], object]) -> Counts:
+        """One send run, until one of the limits is reached or a hold cancels it. `stopping` ends it early, after what is
+        on the wire; `pause` waits while the outbox is empty.
+        """
+        with self.opened() as run:
+            run.drain(limits, stopping, pause)
+        return run.counts
+
+    @contextmanager
+    def opened(self) -> Iterator[SendRun]:
+        """A send run that stays open as long as the caller likes; it does nothing until it is told to."""
+        post = self._post
+        with post.engine.begin() as conn:
+            run_id = runs.open_run(conn, post.worker, post.clock())
+        self._window.opened(run_id)
+        run = SendRun(run_id, self._crew, self._window)
+        try:
+            yield run
+        finally:
+            run.cut()
+            self._window.closed(run_id, self._close(run), run.counts)
+
+    def _close(self, run: SendRun) -> RunEnd:
+        post = self._post
+        state: RunEnd = "cancelled" if run.cancelled else "finished"
+        try:
+            self._crew.give_back()
+            with post.engine.begin() as conn:
+                state = "cancelled" if run.id in holds.stopped(conn).runs else "finished"
+                runs.close_run(conn, run.id, state, run.counts.by_state, post.clock())
+        except DatabaseUnavailableError as error:  # its leases lapse by themselves, and the sweep closes it
+            log.warning("send run %d ended while its end could not be written: %s", run.id, error)
+        return state
+
+
+class SendRun:
+    """A send run that is open: what it sends from the outbox belongs to it."""
+
+    def __init__(self, run_id: int, crew: _Crew, window: Window) -> None:
+        self.id = run_id
+        self.counts = Counts()
+        self._crew, self._window = crew, window
+        self._outage = Outage("sending")
+        self._slices = 0
+        self._slice = Counts()
+        self._slice_began: float | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether a hold on this run was found at the last look into the outbox."""
+        return self.id in self._crew.stopped.runs
+
+    def drain(self, limits: Limits, stopping: Callable[[], bool] = never, pause: Callable[[float], object] | None = None) -> None:
+        """Send whatever is or becomes due, until a limit is reached, a hold cancels the run or `stopping` says so.
+
+        While the database is away it waits for it: a send run outlives that.
+        """
+        began = idle_since = monotonic()
+        while self._slices < limits.slices and monotonic() - began < limits.seconds and not stopping():
+            try:
+                worked = self._send_due(stopping)
+            except DatabaseUnavailableError as error:
+                self._crew.forget()
+                (pause or _no_pause)(self._outage.note(error))
+                continue
+            self._outage.over()
+            if worked:
+                idle_since = monotonic()
+            elif self.cancelled or monotonic() - idle_since >= limits.idle_seconds:
+                return
+            else:
+                (pause or _no_pause)(_REST)
+
+    def drain_now(self, stopping: Callable[[], bool] = never) -> Counts:
+        """Send what is due at the clock's instant; gives what became of it. Raises `DatabaseUnavailableError`."""
+        before = self.counts
+        while self._send_due(stopping):
+            pass
+        return self.counts.minus(before)
+
+    def cut(self) -> None:
+        """End the slice, and show it."""
+        if self._slice_began is not None:
+            self._slices += 1
+            seconds = monotonic() - self._slice_began
+            self._window.sliced(Slice(self.id, self._slices, self._slice, seconds))
+            self._slice, self._slice_began = Counts(), None
+
+    def _send_due(self, stopping: Callable[[], bool]) -> bool:
+        """Keep every courier busy until nothing is due, or the slice is full; False when there was nothing to do."""
+        flying: dict[Future[Counts], list[Claimed]] = {}
+        worked = False
+        while not self._cut_when_full():
+            if stopping():
+                self._crew.stop()
+                break
+            while len(flying) < self._crew.room and (group := self._crew.next_group(self.id)):
+                flying[self._crew.send(group)] = group
+            if not flying:
+                break
+            worked = True
+            done, _ = wait(flying, timeout=_LOOK_UP, return_when=FIRST_COMPLETED)
+            self._land({future: flying.pop(future) for future in done})
+        self._land(flying)
+        self._crew.raise_trouble()
+        return worked
+
+    def _land(self, flying: dict[Future[Counts], list[Claimed]]) -> None:
+        for future, group in flying.items():
+            if self._crew.stopped_working and future.cancel():
+                self._crew.put_back(group)
+                continue
+            counts = future.result()
+            if counts.total:
+                self.counts, self._slice = self.counts.plus(counts), self._slice.plus(counts)
+                self._slice_began = self._slice_began or monotonic()
+
+    def _cut_when_full(self) -> bool:
+        full = self._slice_began is not None and monotonic() - self._slice_began >= SLICE_SECONDS
+        if full:
+            self.cut()
+        return full
+
+
+def _no_pause(_seconds: float) -> None:
+    """Look again at once."""
 
 
 @dataclass
@@ -70,89 +229,40 @@ class _Batch:
     renewed: float
 
 
-class Drain:
-    """The process's delivering: a crew of couriers and the claims they work on. One drain a process."""
+class _Crew:
+    """The couriers, each with a thread of its own, and the claim they work on."""
 
-    def __init__(self, post: Post, connections: int, window: Window | None = None) -> None:
+    def __init__(self, post: Post, connections: int) -> None:
+        self.stopped = Stopped()
+        self.stopped_working = False
+        self.room = 2 * connections
         self._post = post
-        self._window: Window = window or NoWindow()
         self._pool = ThreadPoolExecutor(connections, thread_name_prefix="courier")
-        self._couriers: SimpleQueue[Courier] = SimpleQueue()
-        for _ in range(connections):
-            self._couriers.put(Courier(post))
-        self._connections = connections
+        self._all = [Courier(post) for _ in range(connections)]
+        self._free: SimpleQueue[Courier] = SimpleQueue()
+        for courier in self._all:
+            self._free.put(courier)
         self._batch: _Batch | None = None
+        self._trouble: DatabaseUnavailableError | None = None
+
+    def stop(self) -> None:
+        """Begin no further message."""
+        self.stopped_working = True
+        for courier in self._all:
+            courier.stop()
 
     def close(self) -> None:
-        """Finish what is on the wire, give back the rest, hang up."""
+        self.stop()
         self._pool.shutdown(wait=True)
-        self._give_back()
-        while not self._couriers.empty():
-            self._couriers.get().close()
+        for courier in self._all:
+            courier.close()
 
-    def any_due(self) -> bool:
-        """Is there anything to send now?"""
-        with self._post.engine.connect() as conn:
-            return sends.any_due(conn, self._post.clock(), holds.stopped(conn))
+    # --- claims ---
 
-    def run(self, limits: Limits, stopping: Callable[[], bool], pause: Callable[[float], None]) -> Counts:
-        """One send run. `stopping` ends it early, after what is on the wire; `pause` waits while the outbox is empty."""
-        with self._post.engine.begin() as conn:
-            run_id = runs.open_run(conn, self._post.clock())
-        self._window.opened(run_id)
-        total, state = Counts(), "finished"
-        try:
-            for slice_ in self._slices(run_id, limits, stopping, pause):
-                total = total.plus(slice_.counts)
-                self._window.sliced(slice_)
-            state = "cancelled" if self._cancelled(run_id) else "finished"
-        finally:
-            self._give_back()
-            with self._post.engine.begin() as conn:
-                runs.close_run(conn, run_id, state, total.by_state, self._post.clock())  # type: ignore[arg-type]
-            self._window.closed(run_id, state, total)  # type: ignore[arg-type]
-        return total
-
-    def _slices(
-        self, run_id: int, limits: Limits, stopping: Callable[[], bool], pause: Callable[[float], None]
-    ) -> Iterator[Slice]:
-        began = idle_since = monotonic()
-        number = 0
-        while number < limits.slices and monotonic() - began < limits.seconds and not stopping():
-            if self._cancelled(run_id):
-                return
-            started = monotonic()
-            counts = self._slice(run_id, stopping)
-            if counts.total:
-                number += 1
-                idle_since = monotonic()
-                yield Slice(run_id, number, counts, monotonic() - started)
-            elif monotonic() - idle_since >= limits.idle_seconds:
-                return
-            else:
-                pause(0.02)
-
-    def _cancelled(self, run_id: int) -> bool:
-        with self._post.engine.connect() as conn:
-            return run_id in holds.stopped(conn).runs
-
-    def _slice(self, run_id: int, stopping: Callable[[], bool]) -> Counts:
-        """Keep every courier busy for up to five seconds, or until nothing is due."""
-        deadline = monotonic() + SLICE_SECONDS
-        counts, flying = Counts(), set[Future[Counts]]()
-        while monotonic() < deadline and not stopping():
-            while len(flying) < 2 * self._connections and (group := self._next_group(run_id)):
-                flying.add(self._pool.submit(self._deliver, group))
-            if not flying:
-                break
-            done, flying = wait(flying, return_when=FIRST_COMPLETED)
-            for future in done:
-                counts = counts.plus(future.result())
-        for future in flying:
-            counts = counts.plus(future.result())
-        return counts
-
-    def _next_group(self, run_id: int) -> list[Claimed] | None:
+    def next_group(self, run_id: int) -> list[Claimed] | None:
+        """Up to ten sends for one courier; None when nothing is due."""
+        if self._trouble is not None:
+            return None
         batch = self._batch
         if batch is None or not batch.groups:
             batch = self._batch = self._claim(run_id)
@@ -160,31 +270,75 @@ class Drain:
             return None
         if monotonic() - batch.renewed > _RENEW_SECONDS:
             self._renew(batch)
-        return batch.groups.popleft() if batch.groups else None
+        return batch.groups.popleft()
 
     def _claim(self, run_id: int) -> _Batch | None:
         with self._post.engine.begin() as conn:
-            claimed = sends.claim(conn, self._post.worker, run_id, self._post.clock(), CLAIM, holds.stopped(conn))
+            self.stopped = holds.stopped(conn)
+            if run_id in self.stopped.runs:
+                return None
+            claimed = sends.claim(conn, self._post.worker, run_id, self._post.clock(), CLAIM, self.stopped)
         if not claimed:
             return None
         groups = deque(claimed[at : at + GROUP] for at in range(0, len(claimed), GROUP))
         return _Batch(claimed[0].fence, groups, monotonic())
 
     def _renew(self, batch: _Batch) -> None:
-        waiting = [send.id for group in batch.groups for send in group]
         with self._post.engine.begin() as conn:
-            sends.renew(conn, waiting, batch.fence)
+            sends.renew(conn, [send.id for group in batch.groups for send in group], batch.fence)
         batch.renewed = monotonic()
 
-    def _give_back(self) -> None:
+    def put_back(self, group: list[Claimed]) -> None:
+        """A group that no courier has begun."""
+        if self._batch is not None and self._batch.fence == group[0].fence:
+            self._batch.groups.appendleft(group)
+
+    def give_back(self) -> None:
+        """Free what is claimed and not begun."""
         batch, self._batch = self._batch, None
         if batch is not None and batch.groups:
             with self._post.engine.begin() as conn:
                 sends.release(conn, [send.id for group in batch.groups for send in group], batch.fence)
 
+    def forget(self) -> None:
+        """Leave the claim to its lease: the database can't be told."""
+        self._batch = None
+
+    # --- sending ---
+
+    def send(self, group: list[Claimed]) -> Future[Counts]:
+        """Hand a group to the next free courier."""
+        return self._pool.submit(self._deliver, group)
+
+    def raise_trouble(self) -> None:
+        """The outage that a courier has met, once all of them are back."""
+        trouble, self._trouble = self._trouble, None
+        if trouble is not None:
+            raise trouble
+
     def _deliver(self, group: list[Claimed]) -> Counts:
-        courier = self._couriers.get()
+        courier = self._free.get()
         try:
             return courier.deliver(group)
+        except DatabaseUnavailableError as error:
+            self._trouble = error
+            return Counts()
+        except Exception as error:  # promise P11: one bad send never stops the others
+            return self._deliver_singly(courier, group, error)
         finally:
-            self._couriers.put(courier)
+            self._free.put(courier)
+
+    def _deliver_singly(self, courier: Courier, group: list[Claimed], error: Exception) -> Counts:
+        """Find out which send it is. Those whose intent was committed are not `planned` any more, so none goes out twice."""
+        if len(group) == 1:
+            log.error("send %d can't be delivered, it is tried again when its lease has lapsed", group[0].id, exc_info=error)
+            return Counts()
+        counts = Counts()
+        for one in group:
+            try:
+                counts = counts.plus(courier.deliver([one]))
+            except DatabaseUnavailableError as outage:
+                self._trouble = outage
+            except Exception as again:  # as above
+                self._deliver_singly(courier, [one], again)
+        return counts

@@ -136,7 +136,9 @@ def _write(engine: Engine, batch: list[Message], report: ImportReport, now: date
     )
 
 
-def _rows(lines: Iterable[str], types: Mapping[str, FieldType]) -> Iterator[tuple[int, dict[str, Any] | FieldRefusedError]]:
+def _rows(
+    lines: Iterable[str], types: Mapping[str, FieldType]
+) -> Iterator[tuple[int, dict[str, Any] | FieldRefusedError]]:
     """Each row with the line on which it begins: its cells as plain data, or what is wrong with it."""
     reader = csv.reader(lines, strict=True)
     try:

@@ -71,8 +71,8 @@ def _store(conn: Connection, readings: Sequence[Message | DeadLetter], now: date
     messages: dict[MessageKey, Message] = {}
     for reading in readings:
         if isinstance(reading, Message):
-            message_id = reading.message_id or uuid4().hex
-            messages.setdefault((reading.source, message_id), replace(reading, message_id=message_id))
+            message = reading if reading.message_id else replace(reading, message_id=uuid4().hex)
+            messages.setdefault((message.source, message.message_id or ""), message)
     fresh = events.first_seen(conn, messages, now)
     taken = [message for key, message in messages.items() if key in fresh]
     recorded = record(conn, taken, now)

@@ -67,11 +67,10 @@ def record(conn: Connection, messages: Sequence[Message], now: datetime) -> Reco
     Everything happens in sets, whatever the number of messages. The contacts that are named are locked first, in the
     order of their ids, so that parallel batches wait for each other and never in a circle.
     """
-    owners = contacts.owners(conn, {identity for message in messages for identity in _named(message)})
-    rows = contacts.lock(conn, set(owners.values()))
-    if any(row.merged_into is not None for row in rows):
+    owners, rows = contacts.lock_named(conn, {identity for message in messages for identity in _named(message)})
+    if any(row.merged_into is not None for row in rows.values()):
         raise OvertakenError("a contact was merged into another meanwhile")
-    people = People(owners, rows)
+    people = People(owners, rows.values())
     said, refused = _understand(people, messages)
     created = _write_people(conn, people, now)
     withdrawn = _write_consents(conn, said, now)

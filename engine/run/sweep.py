@@ -42,7 +42,9 @@ FROM send s WHERE s.state = 'unknown' AND s.reason = 'reconciling' AND s.channel
 
 def sweep(engine: Engine, adapters: Mapping[str, Adapter], now: datetime) -> Swept:
     """Settle up to 500 sends of each kind. Safe to run in any number of processes at once."""
-    searchable = {name: a for name, a in adapters.items() if a.capabilities.searchable and isinstance(a, SearchableAdapter)}
+    searchable = {
+        name: a for name, a in adapters.items() if a.capabilities.searchable and isinstance(a, SearchableAdapter)
+    }
     with engine.begin() as conn:
         _end_leases_of_the_gone(conn)
         lapsed = _lapse(conn, searchable, now)
@@ -56,7 +58,9 @@ def sweep(engine: Engine, adapters: Mapping[str, Adapter], now: datetime) -> Swe
 
 def _end_leases_of_the_gone(conn: Connection) -> None:
     """A worker that surely is gone will not come back for its claims: no need to wait for the lease."""
-    leased = text("SELECT DISTINCT worker_id FROM send WHERE state IN ('planned', 'sending') AND lease_until > clock_timestamp()")
+    leased = text(
+        "SELECT DISTINCT worker_id FROM send WHERE state IN ('planned', 'sending') AND lease_until > clock_timestamp()"
+    )
     gone = workers.surely_gone(conn, [worker for worker in conn.scalars(leased) if worker is not None])
     if gone:
         free = text("""
@@ -81,7 +85,8 @@ def _lapse(conn: Connection, searchable: Mapping[str, SearchableAdapter], now: d
 
 def _reconcile(conn: Connection, channel: str, adapter: SearchableAdapter, now: datetime) -> tuple[int, int]:
     """Ask the provider. Not found means sent again only if no request of ours can still be under way: its receipt
-    came, or its worker is surely gone."""
+    came, or its worker is surely gone.
+    """
     rows = list(conn.execute(_DOUBTFUL, {"channels": [channel], "settled": now - _SETTLED, "most": _MOST}))
     if not rows:
         return 0, 0
@@ -94,7 +99,9 @@ def _reconcile(conn: Connection, channel: str, adapter: SearchableAdapter, now: 
             continue
         word = words[row.id]
         if word is not None:
-            ending = Ending(row.id, "accepted", provider_id=word.provider_id, outcome="accepted", detail="found by search")
+            ending = Ending(
+                row.id, "accepted", provider_id=word.provider_id, outcome="accepted", detail="found by search"
+            )
             accepted += 1
         elif row.word_came or row.worker_id in gone:
             ending = Ending(row.id, "planned", next_at=now, outcome="unreachable", detail="not found by search")
@@ -105,5 +112,3 @@ def _reconcile(conn: Connection, channel: str, adapter: SearchableAdapter, now: 
     for fence, endings in by_fence.items():
         intents.end(conn, endings, fence, now)
     return accepted, planned
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import datetime
 from threading import Lock
 
@@ -18,8 +19,8 @@ class Gate:
         self._next = time.monotonic()
         self._closed_until: datetime | None = None
 
-    def wait(self) -> None:
-        """Return when the next message may go."""
+    def wait(self, sleep: Callable[[float], object] = time.sleep) -> None:
+        """Return when the next message may go. A `sleep` that ends early gives up waiting for it."""
         if not self._spacing:
             return
         with self._lock:
@@ -27,7 +28,7 @@ class Gate:
             start = max(self._next, now - 1.0)
             self._next = start + self._spacing
         if start > now:
-            time.sleep(start - now)
+            sleep(start - now)
 
     def close(self, until: datetime) -> None:
         """The provider asks for a pause of the whole channel."""

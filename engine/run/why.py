@@ -27,7 +27,7 @@ REASONS = {
 
 def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[str, Any]:
     """`journeys`: each passage with its decisions in order; `messages`: each send, with its reason if it was not sent."""
-    passages = [
+    passages: list[dict[str, Any]] = [
         {
             "journey": standing.journey,
             "enrollment_id": standing.enrollment.id,

@@ -22,7 +22,8 @@ from engine.tables import contact
 @dataclass(frozen=True)
 class Case:
     """One person for whom questions are asked. `group` keeps cases apart that use the same paths for different
-    conditions (the journey version). `event` is the event of the signal that may start a journey, if `enrollment` is None."""
+    conditions (the journey version). `event` is the event of the signal that may start a journey, if `enrollment` is None.
+    """
 
     ix: int
     group: int
@@ -120,7 +121,11 @@ def _earliest(conn: Connection, path: str, asked: Sequence[tuple[Case, Happened]
             column.append(value)
     found: Answers = {}
     for ix, event_id, occurred_at, properties in conn.execute(query, {**values, "now": now}):
-        what = {"id": event_id, "occurred_at": occurred_at.isoformat(), "properties": properties} if event_id is not None else None
+        what = (
+            {"id": event_id, "occurred_at": occurred_at.isoformat(), "properties": properties}
+            if event_id is not None
+            else None
+        )
         found[ix, path] = Answer(event_id is not None, what)
     return found
 

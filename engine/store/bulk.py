@@ -51,7 +51,9 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: It
     return count
 
 
-def update_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], where: str = "") -> int:
+def update_rows(
+    conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], where: str = ""
+) -> int:
     """Set columns of many rows in one statement; the first column is the key `id`. Gives how many rows were changed.
 
     `where` is a further SQL condition on `t` (the table) and `v` (the new values) in trusted text. Array columns are not supported.
@@ -76,5 +78,3 @@ def update_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Se
     if where:
         statement += f" AND {where}"
     return conn.execute(text(statement), dict(arrays)).rowcount
-
-

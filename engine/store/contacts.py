@@ -1,9 +1,11 @@
 """Contacts and their identities: who is meant, locked, written and found again. What belongs to two that become one moves
-in `engine/store/merge.py`."""
+in `engine/store/merge.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -37,6 +39,12 @@ class ContactRow:
 _OWNERS = text("""
 SELECT i.kind, i.value, i.contact_id FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS w(kind, value)
 JOIN identity i ON i.kind = w.kind AND i.value = w.value
+""")
+_LOCK_NAMED = text("""
+SELECT i.kind, i.value, c.id, c.user_id, c.email, c.phone, c.locale, c.timezone, c.traits, c.merged_into, c.erased_at
+FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS w(kind, value)
+JOIN identity i ON i.kind = w.kind AND i.value = w.value JOIN contact c ON c.id = i.contact_id
+ORDER BY c.id FOR UPDATE OF c
 """)
 _LOCK = text("""
 SELECT id, user_id, email, phone, locale, timezone, traits, merged_into, erased_at FROM contact
@@ -81,7 +89,7 @@ def owners(conn: Connection, identities: Collection[Identity]) -> dict[Identity,
     if not identities:
         return {}
     kinds, values = (list(column) for column in zip(*identities, strict=True))
-    rows = conn.execute(_OWNERS, {"kinds": kinds, "values": values})
+    rows = conn.execute(_OWNERS, {"kinds": kinds, "values": values}).all()
     return {(kind, value): contact_id for kind, value, contact_id in rows}
 
 
@@ -94,6 +102,22 @@ def lock(conn: Connection, ids: Collection[int]) -> list[ContactRow]:
     if not ids:
         return []
     return [ContactRow(*row) for row in conn.execute(_LOCK, {"ids": sorted(ids)})]
+
+
+def lock_named(conn: Connection, identities: Collection[Identity]) -> tuple[dict[Identity, int], dict[int, ContactRow]]:
+    """Lock the contacts that these identities belong to, as `lock` does; gives the owner of each known identity, and the
+    contacts by their ids. An identity that changes hands meanwhile belongs to a contact whose `merged_into` is set.
+    """
+    if not identities:
+        return {}, {}
+    kinds, values = (list(column) for column in zip(*identities, strict=True))
+    owners: dict[Identity, int] = {}
+    rows: dict[int, ContactRow] = {}
+    for kind, value, *row in conn.execute(_LOCK_NAMED, {"kinds": kinds, "values": values}).all():
+        owners[kind, value] = row[0]
+        if row[0] not in rows:
+            rows[row[0]] = ContactRow(*row)
+    return owners, rows
 
 
 def reserve_ids(conn: Connection, count: int) -> list[int]:
@@ -144,25 +168,24 @@ def get(conn: Connection, contact_id: int) -> ContactRow | None:
     return ContactRow(*row) if row else None
 
 
-def find(conn: Connection, word: str, region: str) -> ContactRow:
+def find(conn: Connection, word: str, region: str | None) -> ContactRow:
     """CONTACT of the command line: a user id, else an e-mail address, else a phone number (national ones of `region`),
-    else an anonymous id. Raises `UnknownNameError`."""
+    else an anonymous id. Raises `UnknownNameError`.
+    """
     wanted: list[Identity] = [("user_id", word)]
-    try:
+    with suppress(AddressError):  # no address: then it is meant as something else
         wanted.append(("email", fold_email(email_address(word))))
-    except AddressError:
-        pass  # then it is meant as something else
-    try:
+    with suppress(AddressError):
         wanted.append(("phone", phone_number(word, region)))
-    except AddressError:
-        pass
     wanted.append(("anonymous_id", word))
     known = owners(conn, wanted)
     for identity in wanted:
         found = get(conn, known[identity]) if identity in known else None
         if found is not None:
             return found
-    raise UnknownNameError(f"no contact '{word}': give a user id, an e-mail address or a phone number that Alur has seen")
+    raise UnknownNameError(
+        f"no contact '{word}': give a user id, an e-mail address or a phone number that Alur has seen"
+    )
 
 
 def count_unreal_zones(conn: Connection) -> int:

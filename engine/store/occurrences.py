@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, select, text
 
 from engine.tables import contact, occurrence
 
@@ -32,10 +32,12 @@ class Occurrence:
 
 def values(conn: Connection, field: str, contacts: Sequence[int] | None = None) -> Iterator[DateValue]:
     """The field of these contacts, or of all who have it; streamed."""
-    path = contact.c.traits[bindparam("field")].astext
-    query = select(contact.c.id, contact.c.timezone, path).where(contact.c.erased_at.is_(None), contact.c.merged_into.is_(None))
+    path = contact.c.traits[field].astext
+    query = select(contact.c.id, contact.c.timezone, path).where(
+        contact.c.erased_at.is_(None), contact.c.merged_into.is_(None)
+    )
     query = query.where(path.is_not(None)) if contacts is None else query.where(contact.c.id.in_(contacts))
-    rows = conn.execution_options(yield_per=5000).execute(query, {"field": field})
+    rows = conn.execute(query.execution_options(yield_per=5000))
     for row in rows:
         yield DateValue(row[0], row[1], row[2])
 
@@ -86,7 +88,9 @@ def due(conn: Connection, now: datetime, most: int) -> list[Occurrence]:
     return [Occurrence(*row) for row in rows]
 
 
-def next_due(conn: Connection) -> datetime | None:
-    """When the earliest occurrence is due."""
-    earliest: datetime | None = conn.scalar(text("SELECT min(due_at) FROM occurrence"))
+def next_due(conn: Connection, after: datetime) -> datetime | None:
+    """The earliest instant later than `after` at which an occurrence is due."""
+    earliest: datetime | None = conn.scalar(
+        text("SELECT min(due_at) FROM occurrence WHERE due_at > :after"), {"after": after}
+    )
     return earliest

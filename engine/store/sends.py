@@ -107,9 +107,7 @@ def claim(conn: Connection, worker: int, run: int | None, now: datetime, most: i
         "now": now, "worker": worker, "run": run, "most": most, "lease": LEASE,
         "held": list(stopped.journeys), "held_runs": list(stopped.runs),
     }  # fmt: skip
-    rows = sorted(
-        conn.execute(_CLAIM, given), key=lambda r: (r.next_at, -r.priority, r.due_at, r.journey, r.id)
-    )
+    rows = sorted(conn.execute(_CLAIM, given), key=lambda r: (r.next_at, -r.priority, r.due_at, r.journey, r.id))
     return [Claimed(row.id, row.contact_id, row.enrollment_id, row.fence) for row in rows]
 
 
@@ -136,9 +134,17 @@ def any_due(conn: Connection, now: datetime, stopped: Stopped) -> bool:
     return bool(conn.scalar(query, {"now": now, "held": list(stopped.journeys), "held_runs": list(stopped.runs)}))
 
 
-def next_due(conn: Connection) -> datetime | None:
-    """When the earliest planned send may be tried."""
-    earliest: datetime | None = conn.scalar(text("SELECT min(next_at) FROM send WHERE state = 'planned'"))
+def count_due(conn: Connection, now: datetime) -> int:
+    """How many planned sends are due, held ones too."""
+    return int(
+        conn.scalar(text("SELECT count(*) FROM send WHERE state = 'planned' AND next_at <= :now"), {"now": now}) or 0
+    )
+
+
+def next_due(conn: Connection, after: datetime) -> datetime | None:
+    """The earliest instant later than `after` at which a planned send may be tried."""
+    query = text("SELECT min(next_at) FROM send WHERE state = 'planned' AND next_at > :after")
+    earliest: datetime | None = conn.scalar(query, {"after": after})
     return earliest
 
 

@@ -76,9 +76,9 @@ def take(
     return taken
 
 
-def next_due(conn: Connection) -> datetime | None:
-    """When the earliest signal is due, whether past or future."""
-    earliest: datetime | None = conn.scalar(text("SELECT min(at) FROM signal"))
+def next_due(conn: Connection, after: datetime) -> datetime | None:
+    """The earliest instant later than `after` at which a signal is due."""
+    earliest: datetime | None = conn.scalar(text("SELECT min(at) FROM signal WHERE at > :after"), {"after": after})
     return earliest
 
 

@@ -27,7 +27,13 @@ class NewTrace:
 def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
     """Append traces."""
     rows = (
-        (t.contact_id, t.enrollment_id, t.journey, t.at, {"signal": t.signal, "lines": [asdict(line) for line in t.lines]})
+        (
+            t.contact_id,
+            t.enrollment_id,
+            t.journey,
+            t.at,
+            {"signal": t.signal, "lines": [asdict(line) for line in t.lines]},
+        )
         for t in traces
     )
     return insert_rows(conn, trace, ("contact_id", "enrollment_id", "journey", "at", "data"), rows)
@@ -35,7 +41,9 @@ def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
 
 def of_contact(conn: Connection, contact_id: int, journey: str | None = None) -> list[dict[str, Any]]:
     """All traces of a contact, oldest first: journey, enrollment_id, at, signal, lines."""
-    query = select(trace.c.journey, trace.c.enrollment_id, trace.c.at, trace.c.data).where(trace.c.contact_id == contact_id)
+    query = select(trace.c.journey, trace.c.enrollment_id, trace.c.at, trace.c.data).where(
+        trace.c.contact_id == contact_id
+    )
     if journey is not None:
         query = query.where(trace.c.journey == journey)
     rows = conn.execute(query.order_by(trace.c.at, trace.c.id))

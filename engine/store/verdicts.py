@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from engine import tables
 from engine.audience.condition import Condition, Scope
 
-_MOST_QUESTIONS = 200  # a row of PostgreSQL has at most 1,664 columns
+_MOST_QUESTIONS = 25  # of the longest conditions; a statement of PostgreSQL has at most 65,535 parameters
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def verdicts(
 ) -> Verdicts:
     """(holds, found) of each question for each subject, by (ix, question), as of `now`.
 
-    One query for up to 200 questions. A subject whose contact does not exist has no answers.
+    One query for up to 25 questions. A subject whose contact does not exist has no answers.
     """
     if not questions or not subjects:
         return {}

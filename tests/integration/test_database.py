@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -194,6 +195,39 @@ def test_a_killed_process_leaves_the_server_running_and_is_forgotten(tmp_path: P
     assert json.loads((folder / ".handle_pids.json").read_text()) == [os.getpid()]
     server.stop()
     assert not (folder / "postmaster.pid").exists()
+
+
+def test_a_server_stops_with_its_last_holder_and_starts_again_for_the_next(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    first, second = start_embedded(folder), start_embedded(folder)
+    assert first.process_id == second.process_id
+    first.stop()
+    first.stop()
+    connect(second.url).dispose()
+    second.stop()
+    assert not (folder / "postmaster.pid").exists()
+    third = start_embedded(folder)
+    connect(third.url).dispose()
+    third.stop()
+
+
+def test_a_server_that_died_under_its_process_is_started_again(tmp_path: Path) -> None:
+    folder = tmp_path / "postgres"
+    first = start_embedded(folder)
+    dying = psutil.Process(first.process_id)
+    dying.kill()
+    psutil.wait_procs([dying], timeout=10)
+    second = start_embedded(folder)
+    assert second.process_id != first.process_id
+    connect(second.url).dispose()
+    first.stop()
+    second.stop()
+
+
+def test_the_files_of_another_version_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "PG_VERSION").write_text("16\n")
+    with pytest.raises(DatabaseUnavailableError, match="was made by PostgreSQL 16"):
+        start_embedded(tmp_path)
 
 
 def test_a_server_id_left_by_a_lost_machine_is_not_taken_for_the_server(tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ class StepId:
 @dataclass(frozen=True)
 class Visit:
     """What a state sees when it is asked to move. `arriving`: the enrollment has come to this state just now, at `at`;
-    else `signal` has come while it stood here."""
+    else `signal` has come while it stood here.
+    """
 
     enrollment: Enrollment
     arriving: bool
@@ -210,5 +211,3 @@ class State(Protocol):
     def move(self, visit: Visit) -> Move:
         """What the state does with an arrival or a signal; pure."""
         ...
-
-

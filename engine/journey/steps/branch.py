@@ -9,7 +9,21 @@ from engine.audience.condition import Condition, ConditionType, SegmentUse
 from engine.document import Mapping as MappingNode
 from engine.document import Sequence
 from engine.grammar import INVALID, Field, Reader, Shape, shown
-from engine.journey.steps.base import Ask, Build, Go, Move, Placed, Spot, State, Step, StepId, StepKind, StepsReader, StepsType, Visit
+from engine.journey.steps.base import (
+    Ask,
+    Build,
+    Go,
+    Move,
+    Placed,
+    Spot,
+    State,
+    Step,
+    StepId,
+    StepKind,
+    StepsReader,
+    StepsType,
+    Visit,
+)
 from engine.journey.values import Holds
 
 
@@ -69,7 +83,9 @@ class BranchState(Placed):
 
 def _read_arm(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
     if node.key("otherwise") is not None:
-        shape = Shape("the otherwise arm", {"otherwise": Field(StepsType(steps, f"{path}.otherwise"), "steps", required=True)})
+        shape = Shape(
+            "the otherwise arm", {"otherwise": Field(StepsType(steps, f"{path}.otherwise"), "steps", required=True)}
+        )
         values = shape.read(node, reader)
         return INVALID if values is INVALID else Arm(path, None, values["otherwise"])
     shape = Shape(
@@ -89,7 +105,11 @@ def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> A
         {"branch": Field(_Arms(path, steps), "the arms", required=True), "id": Field(StepId(), "the step's name")},
     )
     values = outer.read(node, reader)
-    return INVALID if values is INVALID else Branch(values["id"] or "", Spot(path, node.line, node.column), values["branch"])
+    return (
+        INVALID
+        if values is INVALID
+        else Branch(values["id"] or "", Spot(path, node.line, node.column), values["branch"])
+    )
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,9 @@ _SHAPE = Shape(
 
 def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
     values = _SHAPE.read(node, reader)
-    return INVALID if values is INVALID else Exit(values["id"] or "", Spot(path, node.line, node.column), values["exit"])
+    return (
+        INVALID if values is INVALID else Exit(values["id"] or "", Spot(path, node.line, node.column), values["exit"])
+    )
 
 
 KIND = StepKind("exit", "the end of the journey", _read)

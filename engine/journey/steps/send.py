@@ -9,7 +9,20 @@ from typing import Any, ClassVar
 from engine.document import Mapping as MappingNode
 from engine.document import Node, Scalar
 from engine.grammar import INVALID, NAME, Choice, Field, Later, ListOf, Reader, Shape, shown
-from engine.journey.steps.base import Build, Go, Ignore, Move, Placed, Spot, State, Stay, StepId, StepKind, StepsReader, Visit
+from engine.journey.steps.base import (
+    Build,
+    Go,
+    Ignore,
+    Move,
+    Placed,
+    Spot,
+    State,
+    Stay,
+    StepId,
+    StepKind,
+    StepsReader,
+    Visit,
+)
 from engine.journey.values import PlanSend
 
 MEDIA = ("email", "sms", "whatsapp")
@@ -61,7 +74,9 @@ class VarsType:
             if NAME.read(key, reader) is INVALID:
                 continue
             if not isinstance(value, Scalar):
-                reader.refuse(value, f"the variable '{key.text}' must be text, a number or true/false, found {shown(value)}")
+                reader.refuse(
+                    value, f"the variable '{key.text}' must be text, a number or true/false, found {shown(value)}"
+                )
                 continue
             values[key.text] = value.value
         return values

@@ -9,7 +9,20 @@ from typing import Any, ClassVar
 from engine.document import Mapping as MappingNode
 from engine.document import Node, Scalar
 from engine.grammar import INVALID, Choice, Field, Later, ListOf, Reader, Shape
-from engine.journey.steps.base import Build, Go, Ignore, Move, Placed, Spot, State, Stay, StepId, StepKind, StepsReader, Visit
+from engine.journey.steps.base import (
+    Build,
+    Go,
+    Ignore,
+    Move,
+    Placed,
+    Spot,
+    State,
+    Stay,
+    StepId,
+    StepKind,
+    StepsReader,
+    Visit,
+)
 from engine.moments import CLOCK, WAIT, WEEKDAYS, Duration, add, next_clock_time
 
 
@@ -68,7 +81,11 @@ class Wait(Placed):
         if signal.kind == "profile":
             # The person may have moved to another zone: clock and calendar times follow, elapsed ones come out the same.
             due = self.span.due(enrollment.arrived_at, visit.facts.zone)
-            return Ignore() if due == enrollment.due_at else Stay(due_at=max(due, signal.at), note="moved with the time zone")
+            return (
+                Ignore()
+                if due == enrollment.due_at
+                else Stay(due_at=max(due, signal.at), note="moved with the time zone")
+            )
         return Ignore()
 
 
@@ -89,7 +106,7 @@ _CLOCK_SHAPE = Shape(
 class SpanType:
     """What stands behind `wait:`."""
 
-    expected: str = "a duration such as 1h or 2d, or {until: \"09:00\"}"
+    expected: str = 'a duration such as 1h or 2d, or {until: "09:00"}'
 
     def read(self, node: Node, reader: Reader) -> Any:
         if isinstance(node, MappingNode):
@@ -112,7 +129,9 @@ _SHAPE = Shape(
 
 def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
     values = _SHAPE.read(node, reader)
-    return INVALID if values is INVALID else Wait(values["id"] or "", Spot(path, node.line, node.column), values["wait"])
+    return (
+        INVALID if values is INVALID else Wait(values["id"] or "", Spot(path, node.line, node.column), values["wait"])
+    )
 
 
 KIND = StepKind("wait", "a pause", _read)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from engine.audience.condition import Condition, ConditionType, SegmentUse

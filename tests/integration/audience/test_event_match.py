@@ -72,15 +72,14 @@ def test_where_speaks_of_the_tested_event_and_of_the_one_that_entered(conn: Conn
     assert found(conn, EventMatch("bought"), ani) == [small, big]
 
 
-@pytest.mark.parametrize("value", ["C1", "c1", "", 12, 12.0, 1.5, 1e21, True, None, ["C1"], {"a": 1}])
-def test_a_key_matches_exactly_what_read_key_reads(conn: Connection, value: Any) -> None:
-    ani = person(conn)
-    event = did(conn, ani, "bought", cart={"id": value})
+def test_a_key_matches_exactly_what_read_key_reads(conn: Connection) -> None:
     match = EventMatch("bought", key=("cart", "id"))
-    key = read_key(("cart", "id"), {"cart": {"id": value}})
-    assert found(conn, match, ani, key="C1") == ([event] if value == "C1" else [])
-    if key is not None:
-        assert found(conn, match, ani, key=key) == [event]
+    for value in ("C1", "c1", "", 12, 12.0, 1.5, 1e21, True, None, ["C1"], {"a": 1}):
+        ani = person(conn)
+        event = did(conn, ani, "bought", cart={"id": value})
+        key = read_key(("cart", "id"), {"cart": {"id": value}})
+        assert found(conn, match, ani, key="C1") == ([event] if value == "C1" else [])
+        assert key is None or found(conn, match, ani, key=key) == [event]
 
 
 def test_a_key_without_a_key_to_compare_with_is_an_error_of_the_caller(conn: Connection) -> None:

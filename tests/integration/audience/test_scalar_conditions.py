@@ -28,7 +28,8 @@ def typed(value: Any, declared: FieldType | None) -> Any:
         case None:
             return None if isinstance(value, list | dict) else value
         case "text":
-            return None if isinstance(value, list | dict) else value if isinstance(value, str) else json.dumps(value)
+            came = typed(value, None)
+            return json.dumps(came) if isinstance(came, int | float) else came
         case "number":
             if isinstance(value, str):
                 return Decimal(value) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(e[0-9])?", value) else None
@@ -41,7 +42,8 @@ def typed(value: Any, declared: FieldType | None) -> Any:
                 else None
             )
         case "date":
-            return _date(value[:10]) if isinstance(value, str) and re.fullmatch(r".{10}(T.*)?", value) else None
+            day = value[:10] if isinstance(value, str) and (len(value) == 10 or _instant(value, naive=True)) else ""
+            return _date(day)
         case "datetime":
             return _instant(value) if isinstance(value, str) else None
         case "list":
@@ -55,12 +57,12 @@ def _date(text: str) -> date | None:
         return None
 
 
-def _instant(text: str) -> datetime | None:
+def _instant(text: str, *, naive: bool = False) -> datetime | None:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return instant if instant.tzinfo else None
+    return instant if instant.tzinfo or naive else None
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -93,9 +95,9 @@ def expected(value: Any, declared: FieldType | None, word: str, operands: list[A
     """`operands` in the type that the author means."""
     is_list = isinstance(value, list) and declared in (None, "list")
     if word == "exists":
-        return (value is not None) == operands[0]
+        return bool((value is not None) == operands[0])
     if word == "empty":
-        return (value is None or value in ("", [], {})) == operands[0]
+        return bool((value is None or value in ("", [], {})) == operands[0])
     items = [typed(item, None) for item in value] if is_list else [typed(value, declared)]
     if word == "contains" and not is_list and declared != "list":
         item = items[0]
@@ -114,7 +116,7 @@ INSTANTS = (
     "2026-06-30T12:00:00.001+00:00",
     "0001-01-01T00:00:00Z",
 )
-BAD_INSTANTS = ("2026-06-30T24:00:00Z", "2026-06-30T12:00:00", "2026-02-30T12:00:00Z", "2026-06-30T12:00:00+25:00")
+BAD_INSTANTS = ("2026-06-30T25:00:00Z", "2026-06-30T12:00:00", "2026-02-30T12:00:00Z", "2026-06-30T12:00:00+25:00")
 NUMERIC = ("5", "-3.50", "05", "1e3", "1e99999", "NaN", "infinity", "+", "", "٣", "0x10", "1_000", " 5")
 
 numbers = st.integers(-6, 6) | st.integers(-6, 6).map(lambda half: half + 0.25) | st.just(2**53 + 1)
@@ -123,7 +125,7 @@ texts |= st.sampled_from(("true", "False", "null"))
 scalars = st.none() | st.booleans() | numbers | texts
 values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.sampled_from("ab"), scalars, max_size=1)
 words = {
-    "eq": 1, "ne": 1, "gt": 1, "gte": 1, "lt": 1, "lte": 1, "between": 2, "in": 3, "not_in": 3, "contains": 1,
+    "eq": 1, "ne": 1, "gt": 1, "gte": 1, "lt": 1, "lte": 1, "between": 2, "in": 9, "not_in": 3, "contains": 1,
     "exists": 0, "empty": 0,
 }  # fmt: skip
 operands_of: dict[FieldType | None, st.SearchStrategy[Any]] = {
@@ -153,7 +155,7 @@ def questions(draw: st.DrawFn) -> tuple[FieldType | None, str, list[Any]]:
         operand = draw(st.sampled_from((numbers, texts)))
     found = draw(st.lists(operand, min_size=words[word], max_size=words[word]))
     if word == "between":
-        found.sort(key=fold)
+        found.sort(key=lambda operand: fold(typed(operand, declared)))
     return declared, word, found
 
 
@@ -163,8 +165,8 @@ def asked(question: tuple[FieldType | None, str, list[Any]]) -> Any:
     return condition(json.dumps({"contact.v": {word: written}}), {} if declared is None else {"v": declared})
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(values, min_size=1, max_size=12), st.lists(questions(), min_size=1, max_size=12))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(values, min_size=1, max_size=10), st.lists(questions(), min_size=1, max_size=8))
 def test_every_operator_agrees_with_plain_python_on_any_value(
     conn: Connection, found: list[Any], wanted: list[tuple[FieldType | None, str, list[Any]]]
 ) -> None:
@@ -203,69 +205,58 @@ def test_a_path_with_a_star_holds_if_any_item_does_and_ne_if_none_does_the_oppos
 
 
 @pytest.mark.parametrize("traits", [{}, {"city": None}])
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [
-        ("contact.city: Jakarta", False),
-        ("contact.city: {ne: Jakarta}", False),
-        ("contact.city: {not_in: [Jakarta]}", False),
-        ("contact.city: {lt: Jakarta}", False),
-        ("contact.city: {contains: a}", False),
-        ("contact.city: {exists: true}", False),
-        ("contact.city: {exists: false}", True),
-        ("contact.city: {empty: true}", True),
-        ("contact.city: {empty: false}", False),
-        ("not: {contact.city: Jakarta}", True),
-        ("not: {contact.city: {ne: Jakarta}}", True),
-        ("not: {not: {contact.city: Jakarta}}", False),
-        ("any: [{contact.city: Jakarta}, {not: {contact.city: {gt: a}}}]", True),
-    ],
-)
-def test_a_comparison_with_a_missing_value_is_false_and_not_turns_it(
-    conn: Connection, traits: dict[str, None], question: str, answer: bool
-) -> None:
-    assert holds(conn, person(conn, traits), question) is answer
+def test_a_comparison_with_a_missing_value_is_false_and_not_turns_it(conn: Connection, traits: dict[str, None]) -> None:
+    answers = {
+        "contact.city: Jakarta": False,
+        "contact.city: {ne: Jakarta}": False,
+        "contact.city: {not_in: [Jakarta]}": False,
+        "contact.city: {lt: Jakarta}": False,
+        "contact.city: {contains: a}": False,
+        "contact.city: {exists: true}": False,
+        "contact.city: {exists: false}": True,
+        "contact.city: {empty: true}": True,
+        "contact.city: {empty: false}": False,
+        "not: {contact.city: Jakarta}": True,
+        "not: {contact.city: {ne: Jakarta}}": True,
+        "not: {not: {contact.city: Jakarta}}": False,
+        "any: [{contact.city: Jakarta}, {not: {contact.city: {gt: a}}}]": True,
+    }
+    somebody = person(conn, traits)
+    assert {question: holds(conn, somebody, question) for question in answers} == answers
 
 
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [
-        ("contact.email: ANI@example.com", True),
-        ("contact.email: {contains: '@EXAMPLE'}", True),
-        ("contact.user_id: u1", True),
-        ("contact.phone: {exists: true}", False),
-        ("contact.phone: {ne: '+62'}", False),
-        ("contact.phone: {empty: true}", True),
-        ("contact.timezone: {in: [asia/jakarta, UTC]}", True),
-        ("contact.timezone: WIB", False),
-        ("contact.locale: {exists: false}", True),
-    ],
-)
-def test_what_a_person_is_known_by_comes_from_the_columns_not_from_a_trait_of_that_name(
-    conn: Connection, question: str, answer: bool
-) -> None:
+def test_what_a_person_is_known_by_comes_from_the_columns_not_from_a_trait_of_that_name(conn: Connection) -> None:
     traits = {"email": "old@example.com", "phone": "+62812", "timezone": "WIB", "locale": "id"}
     somebody = person(conn, traits, user_id="U1", email="Ani@Example.com", timezone="Asia/Jakarta")
-    assert holds(conn, somebody, question) is answer
+    answers = {
+        "contact.email: ANI@example.com": True,
+        "contact.email: {contains: '@EXAMPLE'}": True,
+        "contact.user_id: u1": True,
+        "contact.phone: {exists: true}": False,
+        "contact.phone: {ne: '+62'}": False,
+        "contact.phone: {empty: true}": True,
+        "contact.timezone: {in: [asia/jakarta, UTC]}": True,
+        "contact.timezone: WIB": False,
+        "contact.locale: {exists: false}": True,
+    }
+    assert {question: holds(conn, somebody, question) for question in answers} == answers
 
 
-@pytest.mark.parametrize(
-    ("question", "answer"),
-    [
-        ("contact.tags: {contains: VIP}", True),
-        ("contact.tags: {contains: vi}", False),
-        ("contact.tags: {contains: 2024}", True),
-        ("contact.tags: [gold, vip]", True),
-        ("contact.tags: {not_in: [gold, vip]}", False),
-        ("contact.tags: {ne: gold}", True),
-        ("contact.tags.*: vip", True),
-        ("contact.tags.0: vip", True),
-        ("contact.tags.1: vip", False),
-        ("contact.tags: {empty: false}", True),
-    ],
-)
-def test_tags_are_a_list_of_texts(conn: Connection, question: str, answer: bool) -> None:
-    assert holds(conn, person(conn, {"tags": ["Vip", 2024]}), question) is answer
+def test_tags_are_a_list_of_texts(conn: Connection) -> None:
+    somebody = person(conn, {"tags": ["Vip", 2024]})
+    answers = {
+        "contact.tags: {contains: VIP}": True,
+        "contact.tags: {contains: vi}": False,
+        "contact.tags: {contains: 2024}": True,
+        "contact.tags: [gold, vip]": True,
+        "contact.tags: {not_in: [gold, vip]}": False,
+        "contact.tags: {ne: gold}": True,
+        "contact.tags.*: vip": True,
+        "contact.tags.0: vip": True,
+        "contact.tags.1: vip": False,
+        "contact.tags: {empty: false}": True,
+    }
+    assert {question: holds(conn, somebody, question) for question in answers} == answers
 
 
 def test_an_empty_list_is_empty_but_not_missing(conn: Connection) -> None:
@@ -273,35 +264,31 @@ def test_an_empty_list_is_empty_but_not_missing(conn: Connection) -> None:
     assert holds(conn, somebody, "contact.tags: {empty: true, exists: true, not_in: [vip]}")
 
 
-@pytest.mark.parametrize(
-    ("question", "answer", "found"),
-    [
-        ("event.items.0.sku: a1", True, "A1"),
-        ("event.items.2.sku: a1", False, None),
-        ("event.items.*.sku: b2", True, ["A1", "B2"]),
-        ("event.items.*.sku: {ne: b2}", False, ["A1", "B2"]),
-        ("event.items.*.sku: {ne: c3}", True, ["A1", "B2"]),
-        ("event.items.*.price: {gt: 10}", True, [5, 12]),
-        ("event.items.*.price: {gt: 12}", False, [5, 12]),
-        ("event.items.*.sizes.*: 38", True, [38, 40]),
-        ("event.items.*.color: {ne: red}", True, []),
-        ("event.items.*.color: {exists: true}", False, []),
-        ("event.items.*.color: {empty: true}", True, []),
-        ("event.nothing.*.sku: {ne: a}", False, None),
-        ("event.nothing.*.sku: {exists: false}", True, None),
-        ("event.shop.*.name: {ne: a}", False, None),
-        ("event.shop.name: TOKO", True, "Toko"),
-    ],
-)
-def test_paths_go_into_nested_properties(conn: Connection, question: str, answer: bool, found: Any) -> None:
-    event = {
-        "items": [{"sku": "A1", "price": 5, "sizes": [38]}, {"sku": "B2", "price": 12, "sizes": [40]}],
-        "shop": {"name": "Toko"},
+def test_paths_go_into_nested_properties(conn: Connection) -> None:
+    items = [{"sku": "A1", "price": 5, "sizes": [38]}, {"sku": "B2", "price": 12, "sizes": [40]}]
+    answers = {
+        "event.items.0.sku: a1": (True, "A1"),
+        "event.items.2.sku: a1": (False, None),
+        "event.items.*.sku: b2": (True, ["A1", "B2"]),
+        "event.items.*.sku: {ne: b2}": (False, ["A1", "B2"]),
+        "event.items.*.sku: {ne: c3}": (True, ["A1", "B2"]),
+        "event.items.*.price: {gt: 10}": (True, [5, 12]),
+        "event.items.*.price: {gt: 12}": (False, [5, 12]),
+        "event.items.*.sizes.*: 38": (True, [38, 40]),
+        "event.items.*.color: {ne: red}": (True, []),
+        "event.items.*.color: {exists: true}": (False, []),
+        "event.items.*.color: {empty: true}": (True, []),
+        "event.nothing.*.sku: {ne: a}": (False, None),
+        "event.nothing.*.sku: {exists: false}": (True, None),
+        "event.shop.*.name: {ne: a}": (False, None),
+        "event.shop.name: TOKO": (True, "Toko"),
     }
-    assert ask(conn, person(conn), question, event=event) == (answer, found)
+    event = {"items": items, "shop": {"name": "Toko"}}
+    somebody = person(conn)
+    assert {question: ask(conn, somebody, question, event=event) for question in answers} == answers
 
 
-ODD = [
+ODD = (
     "a'b",
     'a"b',
     "a\\b",
@@ -315,20 +302,30 @@ ODD = [
     "ä",
     "*a",
     "?|",
-]
+)
 
 
-@pytest.mark.parametrize("name", ODD)
-def test_odd_names_and_values_are_data_and_nothing_else(conn: Connection, name: str) -> None:
-    somebody = person(conn, {name: {name: name}})
-    for operation in (name, {"in": [name, "x"]}, {"contains": name}, {"between": [name, name]}):
-        assert holds(conn, somebody, json.dumps({f"contact.{name}.{name}": operation}))
-    assert not holds(conn, person(conn, {"other": name}), json.dumps({f"contact.{name}.{name}": name}))
+def test_odd_names_and_values_are_data_and_nothing_else(conn: Connection) -> None:
+    nobody = person(conn, {"other": "x"})
+    for name in ODD:
+        somebody = person(conn, {name: {name: name}})
+        for operation in (name, {"in": [name, "x"]}, {"contains": name}, {"between": [name, name]}):
+            question = json.dumps({f"contact.{name}.{name}": operation})
+            assert [holds(conn, who, question) for who in (somebody, nobody)] == [True, False]
 
 
 def test_matched_and_entered_are_their_own_properties(conn: Connection) -> None:
-    situation = {"event": {"n": 1}, "matched": {"n": 2}, "entered": {"n": 3}}
+    situation: dict[str, Any] = {"event": {"n": 1}, "matched": {"n": 2}, "entered": {"n": 3}}
     somebody = person(conn)
     assert ask(conn, somebody, "{event.n: 1, matched.n: 2}", **situation) == (True, [1, 2])
     assert ask(conn, somebody, condition("entered.n: 3", tested=True), **situation) == (True, 3)
     assert ask(conn, somebody, "matched.n: {exists: true}", event={"n": 1}) == (False, None)
+
+
+def test_a_long_list_of_values_is_one_parameter(conn: Connection) -> None:
+    somebody = person(conn, {"sku": "S999", "n": 999, "birthday": "2001-01-01"})
+    texts, numbers = (", ".join(f"{prefix}{n}" for n in range(1000)) for prefix in ("s", ""))
+    days = ", ".join(f"{year}-01-01" for year in range(1990, 2010))
+    assert holds(conn, somebody, f"{{contact.sku: [{texts}], contact.n: [{numbers}]}}")
+    assert not holds(conn, somebody, f"contact.sku: {{not_in: [{texts}]}}")
+    assert holds(conn, somebody, condition(f"contact.birthday: [{days}]", {"birthday": "date"}))

@@ -6,7 +6,6 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from engine import tables
@@ -139,9 +138,9 @@ def test_refreshes_at_once_record_each_change_once(database: Engine) -> None:
         assert len(changes(conn)) == len(signals(conn)) == 50
 
 
-@pytest.mark.parametrize("value", ["'; drop table contact; --", "%s", "{a}", ":x"])
-def test_odd_values_in_a_segment_are_data(conn: Connection, value: str) -> None:
-    odd = segment(f'segment: odd\nwhere: {{contact.note: "{value}"}}')
-    ani, _ = person(conn, {"note": value}), person(conn)
-    refresh(conn, odd, "h1", NOW)
-    assert members(conn, "odd") == {ani}
+def test_odd_values_in_a_segment_are_data(conn: Connection) -> None:
+    for value in ("'; drop table contact; --", "%s", "{a}", ":x"):
+        odd = segment(f'segment: odd\nwhere: {{contact.note: "{value}"}}')
+        ani = person(conn, {"note": value})
+        refresh(conn, odd, value, NOW)
+        assert members(conn, "odd") == {ani}

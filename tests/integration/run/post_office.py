@@ -45,14 +45,27 @@ class PostOffice:
             self.worker = workers.register(conn, self.town.now)
         composer = TemplateComposer(CONFIG, Templates(self.root, "id"), self.town.machines, {})
         self.post = Post(
-            self.town.engine, self.adapters, self.gates, composer, self.town.machines, lambda: self.town.now, self.worker
+            self.town.engine,
+            self.adapters,
+            self.gates,
+            composer,
+            self.town.machines,
+            lambda: self.town.now,
+            self.worker,
         )
         self.courier = Courier(self.post)
 
     def consents(self, person: int, *topics: str, channel: str = "sms", given: bool = True) -> None:
         with self.town.engine.begin() as conn:
             for topic in topics:
-                row = {"contact_id": person, "topic": topic, "channel": channel, "given": given, "at": self.town.now, "source": "test"}
+                row = {
+                    "contact_id": person,
+                    "topic": topic,
+                    "channel": channel,
+                    "given": given,
+                    "at": self.town.now,
+                    "source": "test",
+                }
                 conn.execute(insert(consent).values(row))
 
     def claim(self, most: int = GROUP) -> list[Claimed]:
@@ -71,9 +84,15 @@ class PostOffice:
 
     def states(self) -> list[tuple[str, str | None]]:
         with self.town.engine.connect() as conn:
-            return [(row.state, row.reason) for row in conn.execute(select(send.c.state, send.c.reason).order_by(send.c.id))]
+            return [
+                (row.state, row.reason) for row in conn.execute(select(send.c.state, send.c.reason).order_by(send.c.id))
+            ]
 
     def lapse_leases(self) -> None:
         """As if a minute of the database's clock had passed."""
         with self.town.engine.begin() as conn:
-            conn.execute(text("UPDATE send SET lease_until = clock_timestamp() - interval '1 second' WHERE lease_until IS NOT NULL"))
+            conn.execute(
+                text(
+                    "UPDATE send SET lease_until = clock_timestamp() - interval '1 second' WHERE lease_until IS NOT NULL"
+                )
+            )

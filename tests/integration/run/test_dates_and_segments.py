@@ -84,7 +84,9 @@ def test_five_heartbeats_at_once_enroll_everybody_once(town: Town) -> None:
     assert len(town.sends()) == 40
 
 
-@pytest.mark.parametrize(("late", "expected"), [(timedelta(hours=24), "entered"), (timedelta(hours=24, seconds=1), "missed")])
+@pytest.mark.parametrize(
+    ("late", "expected"), [(timedelta(hours=24), "entered"), (timedelta(hours=24, seconds=1), "missed")]
+)
 def test_after_a_downtime_a_day_still_counts_and_more_is_missed(town: Town, late: timedelta, expected: str) -> None:
     town.person("ani", birthday="1990-03-05")
     town.apply(BIRTHDAY)

@@ -88,7 +88,14 @@ def test_the_newest_consent_holds(office: PostOffice) -> None:
 def test_a_suppressed_address_gets_nothing(office: PostOffice) -> None:
     sign_up(office)
     with office.town.engine.begin() as conn:
-        row = {"channel": "sms", "address": "+6281200000000", "scope": "all", "reason": "stop", "source": "test", "at": NOON}
+        row = {
+            "channel": "sms",
+            "address": "+6281200000000",
+            "scope": "all",
+            "reason": "stop",
+            "source": "test",
+            "at": NOON,
+        }
         conn.execute(insert(suppression).values(row))
     office.deliver()
     assert office.states() == [("withheld", "suppressed")]
@@ -265,7 +272,9 @@ def test_a_send_whose_worker_died_before_the_request_is_sent_once_after_the_prov
     assert office.town.enrollments("step") == [("steps.1",)]
 
 
-def test_a_send_whose_worker_died_after_the_request_is_found_and_not_sent_again(office: PostOffice, provider: Provider) -> None:
+def test_a_send_whose_worker_died_after_the_request_is_found_and_not_sent_again(
+    office: PostOffice, provider: Provider
+) -> None:
     sign_up(office)
     _die(office, provider, "after_post")
     office.lapse_leases()

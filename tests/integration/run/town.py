@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Engine, insert, select, text
 
 from engine.audience.segment import Segment, read_segment
+from engine.catalog import Definitions, JourneyFile, SegmentFile
 from engine.document import Scalar, read_document
 from engine.grammar import Invalid, Reader
 from engine.run.advance import Advanced, advance
-from engine.catalog import Definitions, JourneyFile, SegmentFile
 from engine.run.apply import apply
 from engine.run.machines import Machines, read_source
 from engine.store.signals import NewSignal, put
@@ -96,7 +96,14 @@ class Town:
             for row in conn.execute(select(send).where(send.c.state == "planned")).all():
                 conn.execute(send.update().where(send.c.id == row.id).values(state=state, ended_at=self.now))
                 data = {"step": row.step, "state": state}
-                put(conn, [NewSignal(row.contact_id, "send", self.now, row.enrollment_id, row.journey, row.visit, None, data)])
+                put(
+                    conn,
+                    [
+                        NewSignal(
+                            row.contact_id, "send", self.now, row.enrollment_id, row.journey, row.visit, None, data
+                        )
+                    ],
+                )
         self.settle()
 
     def sends(self) -> list[tuple[str, str]]:
@@ -110,4 +117,8 @@ class Town:
 
     def results(self) -> list[str]:
         with self.engine.connect() as conn:
-            return [line["result"] for row in conn.execute(select(trace.c.data).order_by(trace.c.id)) for line in row.data["lines"]]
+            return [
+                line["result"]
+                for row in conn.execute(select(trace.c.data).order_by(trace.c.id))
+                for line in row.data["lines"]
+            ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from engine.grammar import FieldType
 from tests.conditions import condition, refusals
 
-TYPES = {
+TYPES: dict[str, FieldType] = {
     "age": "number",
     "member": "boolean",
     "birthday": "date",
@@ -80,8 +81,7 @@ def test_a_condition_reads_like_a_sentence(text: str, label: str) -> None:
         ("contact.anonymous_id: a1", "1:1: 'contact.anonymous_id' is not supported yet: a person may have many"),
         # operators
         ("contact.city: {gtee: 3}", "1:16: unknown operator 'gtee' (did you mean 'gte'?)"),
-        ("contact.city: {}", "1:15: expected at least one operator (eq, ne, gt, gte, lt, lte, between, in, not_in, contains, "
-         "exists, empty)"),
+        ("contact.city: {}", "1:15: expected at least one operator (eq, ne, gt, gte, lt, lte, between, in, not_in, contains, exists, empty)"),
         ("contact.city: {eq: [a, b]}", "1:20: 'eq' takes one value, found a list; for several write 'in' or 'not_in'"),
         ("contact.city: {gt: {a: 1}}", "1:20: 'gt' takes one value, found a mapping"),
         ("contact.city: {in: Jakarta}", "1:20: 'in' takes a list with at least one value, found 'Jakarta'"),
@@ -105,20 +105,17 @@ def test_a_condition_reads_like_a_sentence(text: str, label: str) -> None:
         ("event.total: 1e999999999", "1:14: '1e999999999' could be a number or a text: quote it"),
         ("event.total: 1e99999999999999999999", "1:14: '1e99999999999999999999' could be a number or a text: quote it"),
         ("contact.age: 1e99999999999999999999", "1:14: '1e99999999999999999999' has more than 60 digits"),
-        ("event.total: 0123456789012345678901234567890123.10", "1:14: '0123456789012345678901234567890123.10' could be a number "
-         "or a text: write 123456789012345678901234567890123.1, or quote it"),
+        ("event.total: 0123456789012345678901234567890123.10", "1:14: '0123456789012345678901234567890123.10' could be a number or a text: write 123456789012345678901234567890123.1, or quote it"),
         ("contact.age: old", "1:14: contact.age is a number, found 'old'"),
         ("contact.age: 1e99", "1:14: '1e99' has more than 60 digits"),
         ("contact.member: yes", "1:17: contact.member is true or false, found 'yes'"),
         ("contact.birthday: 2000-02-30", "1:19: contact.birthday is a date: write it like 2026-03-01, found '2000-02-30'"),
-        ("contact.trial_ends: {gt: 2026-03-01}", "1:26: contact.trial_ends is an instant: write it with its offset, like "
-         "2026-03-01T09:00:00+07:00, found '2026-03-01'"),
-        ("{contact.city: }", "1:2: expected a value to compare contact.city with (the empty text is \"\")"),
+        ("contact.trial_ends: {gt: 2026-03-01}", "1:26: contact.trial_ends is an instant: write it with its offset, like 2026-03-01T09:00:00+07:00, found '2026-03-01'"),
+        ("{contact.city: }", '1:2: expected a value to compare contact.city with (the empty text is "")'),
         # did
         ("did: order_completed", "1:6: expected a mapping (event, where, within, count, sum, avg, min, max), found 'order_completed'"),
         ("did: {within: 3d}", "1:6: did lacks 'event' (the event's name)"),
-        ("did: {event: Order Completed}", "1:14: expected a name of lower-case letters, digits and _, starting with a letter, "
-         "found 'Order Completed'"),
+        ("did: {event: Order Completed}", "1:14: expected a name of lower-case letters, digits and _, starting with a letter, found 'Order Completed'"),
         ("did: {event: seen, within: 1mo}", "1:28: '1mo': months have no fixed length here; write days, e.g. 30d"),
         ("did: {event: seen, count: many}", "1:27: count is a number, found 'many'"),
         ("did: {event: seen, count: 1.5}", "1:27: a count is compared with whole numbers from 0 to 1000000"),
@@ -198,3 +195,12 @@ def test_the_same_words_give_the_same_value_wherever_they_stand() -> None:
 def test_a_list_of_over_a_thousand_values_is_refused() -> None:
     values = ", ".join(f"v{number}" for number in range(1001))
     assert refusals(f"contact.city: [{values}]") == ["1:15: 'in' takes at most 1000 values, found 1001"]
+
+
+def test_conditions_too_deep_or_too_long_are_refused() -> None:
+    deep = "did: {event: e}"
+    for _ in range(3):
+        deep = f"did: {{event: e, where: {{{deep}}}}}"
+    assert refusals(deep) == ["1:73: 'did': at most 3 of them inside each other; make a segment of a part"]
+    parts = ", ".join(f"{{contact.f{number}: 1}}" for number in range(201))
+    assert refusals(f"any: [{parts}]") == ["1:1: a condition asks at most 200 things; make a segment of a part of it"]

@@ -54,12 +54,16 @@ def test_when_no_channel_can_be_used_the_reason_is_that_of_the_first() -> None:
 
 
 def test_a_held_channel_is_passed_over_for_an_open_one() -> None:
-    assert asked(whatsapp=replace(OPEN, held_until=NOW + timedelta(hours=1)), sms=OPEN) == Allowed("sms", "ani@example.com", 7)
+    assert asked(whatsapp=replace(OPEN, held_until=NOW + timedelta(hours=1)), sms=OPEN) == Allowed(
+        "sms", "ani@example.com", 7
+    )
 
 
 def test_when_channels_are_only_held_the_send_waits_for_the_earliest() -> None:
     late, soon = (replace(OPEN, held_until=NOW + timedelta(hours=h)) for h in (2, 1))
-    assert asked(whatsapp=late, sms=soon, email=replace(OPEN, address=None)) == Held(NOW + timedelta(hours=1), "channel_held")
+    assert asked(whatsapp=late, sms=soon, email=replace(OPEN, address=None)) == Held(
+        NOW + timedelta(hours=1), "channel_held"
+    )
 
 
 def test_transactional_needs_no_consent_and_passes_an_unsubscribe_but_never_a_full_stop() -> None:

@@ -223,6 +223,7 @@ def upgrade() -> None:
         "send_run",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("worker_id", sa.BigInteger(), nullable=True),
         sa.Column("opened_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("ended_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("flow_run_id", sa.Text(), nullable=True),

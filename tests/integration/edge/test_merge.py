@@ -1,0 +1,118 @@
+"""Two contacts become one: everything moves, and of two enrollments in one place the older stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from engine.consent.token import UnsubscribeClaims
+from engine.run.feedback import unsubscribe
+from tests.integration.edge.shop import Shop
+
+
+def _two(shop: Shop) -> tuple[int, int]:
+    """A visitor with a history, and the user that the visitor turns out to be."""
+    shop.take(shop.message("identify", anonymousId="visitor", traits={"city": "Bogor"}), shop.identify("ani"))
+    return shop.value("SELECT contact_id FROM identity WHERE value = 'visitor'"), shop.contact("ani").id
+
+
+def _sign_in(shop: Shop) -> None:
+    shop.take(shop.message("identify", userId="ani", anonymousId="visitor", traits={}))
+
+
+def _enroll(shop: Shop, contact_id: int, *, hours_ago: int, key: str = "", state: str = "active") -> int:
+    shop.execute(
+        "INSERT INTO journey_version (journey, hash, source, created_at) VALUES ('welcome', 'h', '', :now) ON CONFLICT DO NOTHING",
+        now=shop.now,
+    )
+    at = shop.now - timedelta(hours=hours_ago)
+    with shop.engine.begin() as conn:
+        number: int = conn.execute(
+            text("""
+                INSERT INTO enrollment (journey, version_id, contact_id, key, state, step, visit, entered_at, enrolled_at, arrived_at)
+                SELECT 'welcome', id, :contact, :key, :state, 's1', 1, :at, :at, :at FROM journey_version RETURNING id
+            """),
+            {"contact": contact_id, "key": key, "state": state, "at": at},
+        ).scalar_one()
+        conn.execute(
+            text(
+                "INSERT INTO signal (contact_id, enrollment_id, journey, kind, at, visit) VALUES (:c, :e, 'welcome', 'timer', :at, 1)"
+            ),
+            {"c": contact_id, "e": number, "at": at + timedelta(days=9)},
+        )
+    return number
+
+
+def _enrollment(shop: Shop, number: int) -> Any:
+    (row,) = shop.rows("SELECT * FROM enrollment WHERE id = :id", id=number)
+    return row
+
+
+def test_of_two_active_enrollments_the_older_stays_and_the_other_exits_merged(shop: Shop) -> None:
+    visitor, ani = _two(shop)
+    older, younger = _enroll(shop, visitor, hours_ago=5), _enroll(shop, ani, hours_ago=2)
+    _sign_in(shop)
+    stays, ended = _enrollment(shop, older), _enrollment(shop, younger)
+    assert (stays.contact_id, stays.state, stays.step) == (ani, "active", "s1")
+    assert (ended.contact_id, ended.state, ended.reason, ended.step, ended.ended_at) == (
+        ani,
+        "ended",
+        "merged",
+        None,
+        shop.now,
+    )
+    assert [row.enrollment_id for row in shop.rows("SELECT enrollment_id FROM signal WHERE kind = 'timer'")] == [older]
+    (trace,) = shop.rows("SELECT * FROM trace")
+    assert (trace.enrollment_id, trace.contact_id, trace.data["signal"]) == (younger, ani, "merge")
+
+
+def test_enrollments_under_different_keys_and_ended_ones_all_move(shop: Shop) -> None:
+    visitor, ani = _two(shop)
+    numbers = [
+        _enroll(shop, visitor, hours_ago=5, key="cart-1"),
+        _enroll(shop, ani, hours_ago=4, key="cart-2"),
+        _enroll(shop, visitor, hours_ago=3, key="cart-2", state="ended"),
+    ]
+    _sign_in(shop)
+    assert [_enrollment(shop, n).contact_id for n in numbers] == [ani] * 3
+    assert [_enrollment(shop, n).state for n in numbers] == ["active", "active", "ended"]
+
+
+def test_memberships_and_consents_move_and_the_last_word_holds(shop: Shop) -> None:
+    visitor, ani = _two(shop)
+    shop.take(shop.identify("ani", consent=["offers"]))
+    shop.take(shop.message("identify", anonymousId="visitor", traits={"consent": False}))
+    for number, segment in ((visitor, "both"), (ani, "both"), (visitor, "one")):
+        shop.execute(
+            "INSERT INTO segment_member VALUES (:s, :c, :at)",
+            s=segment,
+            c=number,
+            at=shop.now - timedelta(hours=number),
+        )
+    _sign_in(shop)
+    assert not any(given for (topic, _), given in shop.holding().items() if topic == "offers")
+    members = {row.segment: row for row in shop.rows("SELECT * FROM segment_member WHERE contact_id = :id", id=ani)}
+    assert sorted(members) == ["both", "one"]
+    assert members["both"].since == shop.now - timedelta(hours=max(visitor, ani))
+    assert shop.value("SELECT count(*) FROM segment_member WHERE contact_id = :id", id=visitor) == 0
+
+
+def test_the_survivor_gets_a_profile_signal_and_the_occurrences_of_the_other_go(shop: Shop) -> None:
+    visitor, ani = _two(shop)
+    shop.execute("INSERT INTO occurrence VALUES ('birthday', :c, '2026-05-01', :at)", c=visitor, at=shop.now)
+    shop.execute("DELETE FROM signal")
+    _sign_in(shop)
+    (signal,) = shop.rows("SELECT * FROM signal")
+    assert (signal.kind, signal.contact_id, signal.data["changed"]) == ("profile", ani, ["city", "merged"])
+    assert shop.value("SELECT count(*) FROM occurrence") == 0
+
+
+def test_a_link_in_mail_to_the_one_that_is_gone_unsubscribes_the_survivor(shop: Shop) -> None:
+    visitor, ani = _two(shop)
+    shop.take(shop.identify("ani", consent=["offers"]))
+    _sign_in(shop)
+    assert unsubscribe(shop.engine, UnsubscribeClaims(visitor, "offers", "email", 1), shop.now) == "done"
+    assert shop.holding()["offers", "email"] is False
+    assert {row.contact_id for row in shop.rows("SELECT contact_id FROM consent")} == {ani}

@@ -1,0 +1,123 @@
+"""What is wrong in a journey is said at the word that is wrong, all at once, with the mend."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from engine.document import read_document
+from engine.grammar import Reader
+from engine.journey.journey import Journey, read_journey
+from engine.journey.machine import compile_journey
+
+GOOD = """\
+    journey: cart
+    topic: offers
+    trigger: {event: cart_updated, key: event.cart_id}
+    exit:
+      - {event: order_completed, key: event.cart_id, reason: bought}
+    steps:
+      - wait: 1h
+      - {id: reminder, send: cart_reminder, via: email}
+      - branch:
+          - when: {event.total: {gte: 100}}
+            do:
+              - {id: voucher, send: voucher, via: [whatsapp, sms]}
+          - otherwise: []
+      - wait_for: {event: product_viewed, timeout: 1d}
+        then: [{exit: came_back}]
+"""
+
+
+def read(source: str, stem: str = "cart") -> tuple[Journey | None, list[str]]:
+    node, problems = read_document(dedent(source).encode(), f"journeys/{stem}.yaml")
+    reader = Reader(f"journeys/{stem}.yaml")
+    journey = read_journey(node, reader, stem) if node is not None else None
+    return journey, [str(problem) for problem in [*problems, *reader.problems]]
+
+
+def problems(source: str) -> list[str]:
+    return [problem.removeprefix("journeys/cart.yaml:") for problem in read(source)[1]]
+
+
+def test_a_journey_compiles_to_states_in_file_order_that_go_on_to_each_other() -> None:
+    journey, found = read(GOOD)
+    assert found == []
+    assert journey is not None
+    machine = compile_journey(journey)
+    ways = {name: [target for _, target in state.targets()] for name, state in machine.states.items()}
+    assert machine.start == "steps.0"
+    assert ways == {
+        "steps.0": ["reminder"],
+        "reminder": ["steps.2"],
+        "steps.2": ["voucher", "product_viewed"],
+        "voucher": ["product_viewed"],
+        "product_viewed": ["steps.3.then.0", None],
+        "steps.3.then.0": [],
+    }
+
+
+def test_the_version_covers_all_but_description_and_tests() -> None:
+    first, second = read(GOOD)[0], read("    description: other\n" + GOOD + "# a comment\n")[0]
+    third = read(GOOD.replace("1h", "2h"))[0]
+    hashes = [journey.hash if journey else None for journey in (first, second, third)]
+    assert hashes[0] == hashes[1] != hashes[2] is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("- wait: 1h", "- wiat: 1h"), "7:5: unknown step 'wiat' (did you mean 'wait'?)"),
+        (("wait: 1h", "wait: 1x"), "7:11: expected a duration such as 90m, 24h, 1d, 2w or 3mo, found '1x'"),
+        (("via: email", "via: e-mail"), "8:46: unknown channel 'e-mail' (did you mean 'email'?)"),
+        (("topic: offers", "topik: offers"), "2:1: unknown key 'topik' in a journey (did you mean 'topic'?)"),
+        (
+            ("{exit: came_back}", "{exit: a}, {wait: 1h}"),
+            "15:23: unreachable step: the step before it always ends the journey",
+        ),
+        (("          - otherwise: []\n", ""), "10:7: branch lacks 'otherwise'"),
+        ((", timeout: 1d", ""), "14:15: wait_for lacks 'timeout'"),
+        (("journey: cart", "journey: card"), "1:10: journey 'card' must be called 'cart', like its file"),
+        (
+            ("{event: cart_updated, key: event.cart_id}", "{evnt: a}"),
+            "3:11: unknown trigger 'evnt' (did you mean 'event'?)",
+        ),
+        (("send: voucher", "send: cart_reminder, expires: 1h"), "12:48: 'expires' is not supported yet"),
+        (("- wait: 1h", "- webhook: {url: x}"), "7:5: step 'webhook' is not supported yet"),
+        (("topic: offers", "topic: offers\n    delivery: {cap: 1}"), "3:1: 'delivery' is not supported yet"),
+        (
+            ("id: voucher", "id: reminder"),
+            "12:13: the step id 'reminder' is taken by line 8; give this step an 'id' of its own",
+        ),
+        (("- wait: 1h", "- {wait: 1h, send: x}"), "7:16: a step has one verb, this one has 'wait' and 'send'"),
+    ],
+)
+def test_an_error_stands_at_the_wrong_word_and_says_the_mend(wrong: tuple[str, str], said: str) -> None:
+    assert wrong[0] in GOOD
+    found = problems(GOOD.replace(*wrong, 1))
+    assert any(problem.startswith(said) for problem in found), found
+
+
+def test_all_problems_of_a_file_are_told_in_one_go() -> None:
+    found = problems(
+        GOOD.replace("wait: 1h", "wait: 1x").replace("via: email", "via: post").replace("topic: offers", "topic: 1 2")
+    )
+    assert [problem.split(":")[0] for problem in sorted(found)] == ["2", "7", "8"]
+
+
+def test_marketing_without_a_topic_is_refused_and_transactional_needs_none() -> None:
+    assert problems(GOOD.replace("    topic: offers\n", ""))[0].startswith("1:1: a marketing journey lacks 'topic'")
+    assert problems(GOOD.replace("topic: offers", "kind: transactional")) == []
+
+
+@pytest.mark.parametrize("trigger", ["{enters: lapsed}", '{date: contact.birthday, at: "09:00"}'])
+def test_where_no_event_starts_people_the_event_can_not_be_used(trigger: str) -> None:
+    source = GOOD.replace("{event: cart_updated, key: event.cart_id}", trigger)
+    assert any("event.total" in problem or "event" in problem for problem in problems(source))
+
+
+def test_over_a_thousand_steps_are_refused() -> None:
+    steps = "".join(f"      - {{wait: 1h, id: w{number}}}\n" for number in range(1001))
+    source = f"    journey: cart\n    topic: offers\n    trigger: {{event: a}}\n    steps:\n{steps}"
+    assert problems(source) == ["1005:5: a journey has at most 1000 steps"]
