@@ -15,7 +15,7 @@ from engine.config import Config, read_config
 from engine.document import Mapping as MappingNode
 from engine.document import Node, Scalar, read_document
 from engine.errors import Problem, WorkspaceError
-from engine.grammar import Invalid, Reader, suggestion
+from engine.grammar import FieldType, Invalid, Reader, suggestion
 from engine.journey.journey import Journey, read_journey
 from engine.journey.triggers import EntersTrigger
 from engine.templates import Templates
@@ -85,13 +85,13 @@ def load(root: Path) -> Catalog:
     segments: dict[str, SegmentFile] = {}
     broken: set[str] = set()
     for path, data in _yaml_files(root, "segments"):
-        segment = _segment(path, data, config, problems)
+        segment = _segment(path, data, config.fields, problems)
         if segment is None:
             broken.add(path.stem)
         else:
             segments[path.stem] = segment
     for path, data in _yaml_files(root, "journeys"):
-        journey = _journey(path, data, config, problems)
+        journey = _journey(path, data, config.fields, problems)
         if journey is None:
             broken.add(path.stem)
         else:
@@ -113,6 +113,18 @@ def load(root: Path) -> Catalog:
     return Catalog(root, config, definitions, templates, tuple(sorted(set(problems))))
 
 
+def problems_beside_config(root: Path) -> list[Problem]:
+    """What is wrong with the other files while config.yaml can't be read: each in itself, not against each other."""
+    problems: list[Problem] = []
+    if not (root / "config.yaml").is_file():  # no workspace
+        return problems
+    for path, data in _yaml_files(root, "segments"):
+        _segment(path, data, {}, problems)
+    for path, data in _yaml_files(root, "journeys"):
+        _journey(path, data, {}, problems)
+    return [*problems, *Templates(root, "en").problems()]
+
+
 def _yaml_files(root: Path, folder: str) -> Iterator[tuple[Path, bytes]]:
     base = (root / folder).resolve()
     for path in sorted((root / folder).glob("*.yaml")):
@@ -120,19 +132,19 @@ def _yaml_files(root: Path, folder: str) -> Iterator[tuple[Path, bytes]]:
             yield path, path.read_bytes()
 
 
-def _journey(path: Path, data: bytes, config: Config, problems: list[Problem]) -> JourneyFile | None:
+def _journey(path: Path, data: bytes, fields: Mapping[str, FieldType], problems: list[Problem]) -> JourneyFile | None:
     file = f"journeys/{path.name}"
     node, found = read_document(data, file)
-    reader = Reader(file, config.fields)
+    reader = Reader(file, fields)
     journey = read_journey(node, reader, path.stem) if node is not None and not found else None
     problems += [*found, *reader.problems]
     return JourneyFile(journey, data.decode(), node) if journey is not None and node is not None else None
 
 
-def _segment(path: Path, data: bytes, config: Config, problems: list[Problem]) -> SegmentFile | None:
+def _segment(path: Path, data: bytes, fields: Mapping[str, FieldType], problems: list[Problem]) -> SegmentFile | None:
     file = f"segments/{path.name}"
     node, found = read_document(data, file)
-    reader = Reader(file, config.fields)
+    reader = Reader(file, fields)
     segment = read_segment(node, reader) if node is not None and not found else None
     if segment is not None and not isinstance(segment, Invalid) and segment.name != path.stem and node is not None:
         at = node.get("segment") if isinstance(node, MappingNode) else None

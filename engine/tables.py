@@ -175,7 +175,6 @@ segment = Table(
     Column("name", Text, primary_key=True),
     Column("hash", Text, nullable=False),
     Column("source", Text, nullable=False, server_default=""),  # the segment file as it was applied
-    Column("document", JSONB, nullable=False),
     _instant("filled_at", nullable=True),  # null: new or edited, the next refresh fills it silently
     _instant("refreshed_at", nullable=True),
 )
@@ -304,7 +303,8 @@ send = Table(
     _instant("due_at"),
     _instant("expires_at", nullable=True),
     _instant("next_at"),  # not to be tried before
-    Column("state", Text, nullable=False),  # planned sending accepted delivered bounced complained withheld failed unknown
+    # planned | sending | accepted | delivered | bounced | complained | withheld | failed | unknown
+    Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("refused", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # channels that refused it for good
     Column("worker_id", BigInteger),
@@ -329,7 +329,11 @@ send = Table(
         "journey",
         postgresql_where=text("state = 'planned'"),
     ),
-    Index("ix_send_leased", "lease_until", postgresql_where=text("state IN ('planned', 'sending') AND lease_until IS NOT NULL")),
+    Index(
+        "ix_send_leased",
+        "lease_until",
+        postgresql_where=text("state IN ('planned', 'sending') AND lease_until IS NOT NULL"),
+    ),
     Index("ix_send_doubtful", "id", postgresql_where=text("state = 'unknown' AND reason = 'reconciling'")),
     Index(None, "contact_id", "intent_at"),
     Index(None, "run_id"),
@@ -354,7 +358,9 @@ send_run = Table(
     "send_run",
     metadata,
     _id(),
-    Column("state", Text, nullable=False),  # running | finished | cancelled
+    # running | finished | cancelled | interrupted (its worker went without closing it)
+    Column("state", Text, nullable=False),
+    Column("worker_id", BigInteger),
     _instant("opened_at"),
     _instant("ended_at", nullable=True),
     Column("flow_run_id", Text),  # Prefect's id, when its window opened

@@ -18,7 +18,6 @@ from engine.document import Node, read_document
 from engine.errors import Problem, WorkspaceError
 from engine.grammar import INVALID, Field, Invalid, Reader, Shape, Text, shown
 from engine.message.choice import choose
-from engine.message.mail_compile import compile_email
 from engine.message.mail_template import EmailTemplate
 from engine.message.text_template import TextTemplate, compile_text
 
@@ -158,6 +157,8 @@ class Templates:
     def _read(self, found: Found) -> Template:
         match found.channel:
             case "email":
+                from engine.message.mail_compile import compile_email  # MJML and premailer take a second to import
+
                 source = _text(found.path)
                 beside = found.path.with_suffix(".txt")
                 text = _text(beside) if beside.is_file() else None

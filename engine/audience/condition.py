@@ -8,10 +8,12 @@ from typing import Any
 from engine.audience.conditions import KINDS, LATER
 from engine.audience.conditions.combined import together
 from engine.audience.scope import Condition, ConditionKind, Place, Scope, SegmentUse, Verdict
-from engine.document import Mapping, Node, Scalar
+from engine.document import Mapping, Node, Scalar, Sequence
 from engine.grammar import INVALID, Invalid, Reader, shown, suggestion
 
 __all__ = ["Condition", "ConditionType", "Scope", "SegmentUse", "Verdict", "read_condition"]
+
+_MOST_ASKED = 200  # keys, at every depth; keeps a statement within PostgreSQL's 65,535 parameters
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,19 @@ class ConditionType:
 
 def read_condition(node: Node, reader: Reader, *, tested: bool = False, matched: bool = True) -> Condition | Invalid:
     """The condition, or `INVALID` after reporting. Uses `reader.fields` (declared types) and `reader.has_event`."""
+    if _asked(node) > _MOST_ASKED:
+        return reader.refuse(node, f"a condition asks at most {_MOST_ASKED} things; make a segment of a part of it")
     return _read(node, Place(reader, tested, matched, _read))
+
+
+def _asked(node: Node) -> int:
+    match node:
+        case Scalar():
+            return 0
+        case Sequence():
+            return sum(_asked(item) for item in node.items)
+        case Mapping():
+            return sum(1 + _asked(value) for _, value in node)
 
 
 def _read(node: Node, place: Place) -> Condition | Invalid:

@@ -9,8 +9,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Date, Numeric, Text, func, literal
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import Boolean, ColumnElement, Date, Numeric, Select, Text, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.types import TypeEngine
 
 from engine.audience.value import Kind
 from engine.document import Node, Scalar
@@ -23,6 +24,15 @@ _MOST_DIGITS = 60
 _BOUNDED = re.compile(rf"[+-]?\d{{0,{_MOST_DIGITS}}}(\.\d{{0,{_MOST_DIGITS}}})?([eE][+-]?\d{{1,3}})?", re.ASCII)
 
 
+_TYPES: dict[Kind, TypeEngine[Any]] = {
+    "text": Text(),
+    "number": Numeric(),
+    "boolean": Boolean(),
+    "date": Date(),
+    "datetime": TIMESTAMP(timezone=True),
+}
+
+
 @dataclass(frozen=True)
 class Operand:
     """A value with its type; `plain` is how it stands in the file."""
@@ -33,23 +43,21 @@ class Operand:
 
     def bound(self) -> ColumnElement[Any]:
         """The value as a bound parameter; text folded by the database itself, so that both sides are folded alike."""
-        match self.kind:
-            case "text":
-                return func.lower(literal(self.value, Text), type_=Text)
-            case "number":
-                return literal(self.value, Numeric)
-            case "boolean":
-                return literal(self.value, Boolean)
-            case "date":
-                return literal(self.value, Date)
-            case "datetime":
-                return literal(self.value, TIMESTAMP(timezone=True))
+        value = literal(self.value, _TYPES[self.kind])
+        return func.lower(value, type_=Text) if self.kind == "text" else value
 
     def label(self) -> str:
         if isinstance(self.plain, bool):
             return "true" if self.plain else "false"
         text = str(self.plain)
         return '""' if not text else text if len(text) <= 40 else text[:39] + "…"
+
+
+def all_bound(kind: Kind, operands: list[Operand]) -> Select[Any]:
+    """The values of one kind as rows, from one bound array."""
+    values = literal([operand.value for operand in operands], ARRAY(_TYPES[kind]))
+    value = func.unnest(values, type_=_TYPES[kind]).column_valued()
+    return select(func.lower(value, type_=Text) if kind == "text" else value)
 
 
 def read_operand(node: Node, reader: Reader, subject: str, declared: FieldType | None) -> Operand | Invalid:

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, not_
 
-from engine.audience.operands import Operand, read_operand
+from engine.audience.operands import Operand, all_bound, read_operand
 from engine.audience.value import Kind, One, Subject, Test
 from engine.document import Node, Plain, Scalar, Sequence
 from engine.grammar import INVALID, FieldType, Flag, Invalid, Reader, shown, suggestion
 
 _MOST_VALUES = 1000
+_FEW = 8  # more values go in as one array, which PostgreSQL hashes
 _COMPARABLE: tuple[Kind, ...] = ("text", "number", "date", "datetime")
 
 LATER = (
@@ -56,8 +57,8 @@ def _one_of(subject: Subject, operands: tuple[Operand, ...]) -> ColumnElement[bo
 
 
 def _among(kind: Kind, operands: list[Operand]) -> Test:
-    bound = [operand.bound() for operand in operands]
-    return lambda one: one.typed(kind).in_(bound)
+    few = [operand.bound() for operand in operands] if len(operands) <= _FEW else all_bound(kind, operands)
+    return lambda one: one.typed(kind).in_(few)
 
 
 def _either(first: ColumnElement[bool], *others: ColumnElement[bool]) -> ColumnElement[bool]:

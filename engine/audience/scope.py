@@ -89,17 +89,18 @@ class Place:
     """Where a condition stands in a file: what it may speak of, and how the conditions inside it are read.
 
     `tested` is true inside a `where`, where `event` is the event being tested; `matched` is false where no `wait_for`
-    can have come before.
+    can have come before; `depth` counts the `did` around it.
     """
 
     reader: Reader
     tested: bool
     matched: bool
     read: Callable[[Node, Place], Condition | Invalid]
+    depth: int = 0
 
     def inside(self) -> Place:
-        """The place inside a `where` that stands here."""
-        return replace(self, tested=True)
+        """The place inside the `where` of a `did` that stands here."""
+        return replace(self, tested=True, depth=self.depth + 1)
 
 
 @dataclass(frozen=True, eq=False)

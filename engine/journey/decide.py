@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
+from engine.audience.event_match import read_key
 from engine.document import Plain
 from engine.journey.machine import Machine
 from engine.journey.steps.base import Ask, End, Go, Ignore, Stay, Visit
@@ -77,22 +78,11 @@ def entry_key(machine: Machine, signal: Signal) -> str | None:
     """
     match machine.trigger:
         case EventTrigger(match=match) if match.key is not None and signal.event is not None:
-            return key_text(_property(signal.event.properties, match.key))
+            return read_key(match.key, signal.event.properties)
         case DateTrigger():
             return str(signal.data["date"])
         case _:
             return ""
-
-
-def key_text(value: Any) -> str | None:
-    """A key as text: text as it is, numbers and booleans in JSON notation; nothing else can be a key."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return f"{value:g}" if isinstance(value, float) and value.is_integer() else str(value)
-    return None
 
 
 def _property(properties: Any, path: tuple[str, ...]) -> Plain:

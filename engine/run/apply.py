@@ -9,7 +9,8 @@ from typing import Literal
 
 from sqlalchemy import Connection, Engine
 
-from engine.catalog import Definitions
+from engine.audience.segment import in_order
+from engine.catalog import Definitions, SegmentFile
 from engine.journey.machine import compile_journey
 from engine.journey.triggers import DateTrigger
 from engine.run import occurrences
@@ -58,9 +59,12 @@ def apply(
     with engine.begin() as conn:
         journeys.lock(conn)
         found = [change for change in changes(conn, files) if change.how != "unchanged"]
-        for change in found:
-            if change.what == "segment":
-                _apply_segment(conn, change, files, now)
+        by_name = {change.name: change for change in found if change.what == "segment"}
+        for segment in in_order(file.segment for file in files.segments.values()):
+            if segment.name in by_name:
+                _fill_segment(conn, files.segments[segment.name], now)
+        for name in by_name.keys() - files.segments.keys():
+            segments.remove(conn, name)
         for change in found:
             if change.what == "journey":
                 _apply_journey(conn, change, files, zone, now)
@@ -70,13 +74,9 @@ def apply(
     return found
 
 
-def _apply_segment(conn: Connection, change: Change, files: Definitions, now: datetime) -> None:
-    if change.how == "removed":
-        segments.remove(conn, change.name)
-        return
-    file = files.segments[change.name]
+def _fill_segment(conn: Connection, file: SegmentFile, now: datetime) -> None:
     segments.refresh(conn, file.segment, file.hash, now)
-    segments.keep_source(conn, change.name, file.source)
+    segments.keep_source(conn, file.segment.name, file.source)
 
 
 def _apply_journey(conn: Connection, change: Change, files: Definitions, zone: str, now: datetime) -> None:

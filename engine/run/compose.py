@@ -6,21 +6,28 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from channels.base import EmailMessage, TextMessage
 from engine.config import Config
 from engine.consent.token import UnsubscribeClaims, unsubscribe_url
 from engine.errors import RenderError, WorkspaceError
-from engine.message.formats import Formats
+from engine.message.formats import Formats, currency_of
 from engine.message.mail_template import EmailTemplate
 from engine.message.mime import Mailbox, read_mailbox
 from engine.message.program import Program, build
 from engine.message.text_template import TextTemplate
+from engine.moments import is_zone
 from engine.run.deliver import Composed
 from engine.run.machines import Machines
 from engine.store.intents import LockedSend
 from engine.templates import Template, Templates
+
+
+class _FormatArguments(TypedDict):
+    locale: str
+    timezone: str
+    currency: str | None
 
 
 @dataclass
@@ -53,7 +60,7 @@ class TemplateComposer:
     def _mail(
         self, send: LockedSend, template: EmailTemplate, values: Mapping[str, Any], address: str, now: datetime
     ) -> Composed:
-        rendered = template.render(values, locale=self._locale(send), timezone=self._zone(send))
+        rendered = template.render(values, **self._formats(send))
         sender = template.sender or self._sender()
         message_id = send.message_id or self._message_id(send, sender)
         name = send.contact.get("name") or send.contact.get("first_name")
@@ -71,13 +78,13 @@ class TemplateComposer:
         return Composed(mail, template.hash, message_id)
 
     def _text(self, send: LockedSend, template: Template, values: Mapping[str, Any], address: str) -> Composed:
-        locale, zone = self._locale(send), self._zone(send)
+        formats = self._formats(send)
         if isinstance(template, TextTemplate):
-            text = template.render(values, locale=locale, timezone=zone)
+            text = template.render(values, **formats)
             return Composed(TextMessage(send.id, send.attempts + 1, address, text), template.hash)
         assert not isinstance(template, EmailTemplate)
-        text = template.fallback.render(values, locale=locale, timezone=zone)
-        filled = {name: t.render(values, locale=locale, timezone=zone) for name, t in template.variables.items()}
+        text = template.fallback.render(values, **formats)
+        filled = {name: variable.render(values, **formats) for name, variable in template.variables.items()}
         message = TextMessage(send.id, send.attempts + 1, address, text, template.content_sid, filled)
         return Composed(message, template.hash)
 
@@ -100,7 +107,7 @@ class TemplateComposer:
     def _vars(self, send: LockedSend, values: Mapping[str, Any]) -> dict[str, Any]:
         """The step's own values; text among them is rendered like a message."""
         step = self._step_vars(send)
-        formats = Formats(self._locale(send), self._zone(send), None)
+        formats = Formats(**self._formats(send))
         return {
             name: self._program(send, name, value).text(values, formats, send.template)
             if isinstance(value, str)
@@ -115,16 +122,21 @@ class TemplateComposer:
     def _program(self, send: LockedSend, name: str, text: str) -> Program:
         key = (send.version_id, send.step, name)
         if key not in self._programs:
-            self._programs[key] = build(text, escape=False)
+            try:
+                self._programs[key] = build(text, escape=False)
+            except ValueError as error:
+                raise RenderError(send.template, f"the variable '{name}' of step '{send.step}': {error}") from error
         return self._programs[key]
 
-    def _locale(self, send: LockedSend) -> str:
-        locale = send.contact.get("locale")
-        return locale if isinstance(locale, str) else self.config.organisation.locale
-
-    def _zone(self, send: LockedSend) -> str:
-        zone = send.contact.get("timezone")
-        return zone if isinstance(zone, str) else self.config.organisation.timezone
+    def _formats(self, send: LockedSend) -> _FormatArguments:
+        """How amounts, dates and times are written: by the contact's language and zone, else the organisation's."""
+        organisation = self.config.organisation
+        locale, zone = send.contact.get("locale"), send.contact.get("timezone")
+        return {
+            "locale": locale if isinstance(locale, str) else organisation.locale,
+            "timezone": zone if isinstance(zone, str) and is_zone(zone) else organisation.timezone,
+            "currency": currency_of(organisation.country) if organisation.country else None,
+        }
 
     # --- who it is from ---
 

@@ -144,7 +144,7 @@ class SendRun:
         """Whether a hold on this run was found at the last look into the outbox."""
         return self.id in self._crew.stopped.runs
 
-    def drain(self, limits: Limits, stopping: Callable[[], bool] = never, pause: Callable[[float], object] | None = None) -> None:
+    def drain(self, limits: Limits, stopping: Callable[[], bool], pause: Callable[[float], object]) -> None:
         """Send whatever is or becomes due, until a limit is reached, a hold cancels the run or `stopping` says so.
 
         While the database is away it waits for it: a send run outlives that.
@@ -155,7 +155,7 @@ class SendRun:
                 worked = self._send_due(stopping)
             except DatabaseUnavailableError as error:
                 self._crew.forget()
-                (pause or _no_pause)(self._outage.note(error))
+                pause(self._outage.note(error))
                 continue
             self._outage.over()
             if worked:
@@ -163,39 +163,46 @@ class SendRun:
             elif self.cancelled or monotonic() - idle_since >= limits.idle_seconds:
                 return
             else:
-                (pause or _no_pause)(_REST)
+                pause(_REST)
 
     def drain_now(self, stopping: Callable[[], bool] = never) -> Counts:
         """Send what is due at the clock's instant; gives what became of it. Raises `DatabaseUnavailableError`."""
-        before = self.counts
-        while self._send_due(stopping):
-            pass
-        return self.counts.minus(before)
+        before, self.counts = self.counts, Counts()
+        try:
+            while self._send_due(stopping):
+                pass
+            return self.counts
+        finally:
+            self.counts = before.plus(self.counts)
 
     def cut(self) -> None:
         """End the slice, and show it."""
-        if self._slice_began is not None:
+        if self._slice_began is not None and self._slice.total:
             self._slices += 1
             seconds = monotonic() - self._slice_began
             self._window.sliced(Slice(self.id, self._slices, self._slice, seconds))
-            self._slice, self._slice_began = Counts(), None
+        self._slice, self._slice_began = Counts(), None
 
     def _send_due(self, stopping: Callable[[], bool]) -> bool:
         """Keep every courier busy until nothing is due, or the slice is full; False when there was nothing to do."""
         flying: dict[Future[Counts], list[Claimed]] = {}
         worked = False
-        while not self._cut_when_full():
-            if stopping():
-                self._crew.stop()
-                break
-            while len(flying) < self._crew.room and (group := self._crew.next_group(self.id)):
-                flying[self._crew.send(group)] = group
-            if not flying:
-                break
-            worked = True
-            done, _ = wait(flying, timeout=_LOOK_UP, return_when=FIRST_COMPLETED)
-            self._land({future: flying.pop(future) for future in done})
-        self._land(flying)
+        self._cut_when_full()
+        try:
+            while not (worked and self._cut_when_full()):
+                if stopping():
+                    self._crew.stop()
+                    break
+                while len(flying) < self._crew.room and (group := self._crew.next_group(self.id)):
+                    flying[self._crew.send(group)] = group
+                if not flying:
+                    break
+                worked = True
+                self._slice_began = self._slice_began or monotonic()
+                done, _ = wait(flying, timeout=_LOOK_UP, return_when=FIRST_COMPLETED)
+                self._land({future: flying.pop(future) for future in done})
+        finally:
+            self._land(flying)
         self._crew.raise_trouble()
         return worked
 
@@ -205,19 +212,13 @@ class SendRun:
                 self._crew.put_back(group)
                 continue
             counts = future.result()
-            if counts.total:
-                self.counts, self._slice = self.counts.plus(counts), self._slice.plus(counts)
-                self._slice_began = self._slice_began or monotonic()
+            self.counts, self._slice = self.counts.plus(counts), self._slice.plus(counts)
 
     def _cut_when_full(self) -> bool:
         full = self._slice_began is not None and monotonic() - self._slice_began >= SLICE_SECONDS
         if full:
             self.cut()
         return full
-
-
-def _no_pause(_seconds: float) -> None:
-    """Look again at once."""
 
 
 @dataclass
@@ -243,6 +244,7 @@ class _Crew:
         for courier in self._all:
             self._free.put(courier)
         self._batch: _Batch | None = None
+        self._returned: list[list[Claimed]] = []
         self._trouble: DatabaseUnavailableError | None = None
 
     def stop(self) -> None:
@@ -290,19 +292,19 @@ class _Crew:
 
     def put_back(self, group: list[Claimed]) -> None:
         """A group that no courier has begun."""
-        if self._batch is not None and self._batch.fence == group[0].fence:
-            self._batch.groups.appendleft(group)
+        self._returned.append(group)
 
     def give_back(self) -> None:
         """Free what is claimed and not begun."""
-        batch, self._batch = self._batch, None
-        if batch is not None and batch.groups:
+        groups = [*self._returned, *(self._batch.groups if self._batch is not None else ())]
+        self._batch, self._returned = None, []
+        for fence in {group[0].fence for group in groups}:
             with self._post.engine.begin() as conn:
-                sends.release(conn, [send.id for group in batch.groups for send in group], batch.fence)
+                sends.release(conn, [send.id for group in groups for send in group if send.fence == fence], fence)
 
     def forget(self) -> None:
         """Leave the claim to its lease: the database can't be told."""
-        self._batch = None
+        self._batch, self._returned = None, []
 
     # --- sending ---
 
@@ -323,7 +325,7 @@ class _Crew:
         except DatabaseUnavailableError as error:
             self._trouble = error
             return Counts()
-        except Exception as error:  # promise P11: one bad send never stops the others
+        except Exception as error:  # noqa: BLE001  promise P11: one bad send never stops the others
             return self._deliver_singly(courier, group, error)
         finally:
             self._free.put(courier)
@@ -331,7 +333,9 @@ class _Crew:
     def _deliver_singly(self, courier: Courier, group: list[Claimed], error: Exception) -> Counts:
         """Find out which send it is. Those whose intent was committed are not `planned` any more, so none goes out twice."""
         if len(group) == 1:
-            log.error("send %d can't be delivered, it is tried again when its lease has lapsed", group[0].id, exc_info=error)
+            log.error(
+                "send %d can't be delivered, it is tried again when its lease has lapsed", group[0].id, exc_info=error
+            )
             return Counts()
         counts = Counts()
         for one in group:
@@ -339,6 +343,6 @@ class _Crew:
                 counts = counts.plus(courier.deliver([one]))
             except DatabaseUnavailableError as outage:
                 self._trouble = outage
-            except Exception as again:  # as above
+            except Exception as again:  # noqa: BLE001  as above
                 self._deliver_singly(courier, [one], again)
         return counts

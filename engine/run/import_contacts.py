@@ -74,6 +74,23 @@ def import_contacts(
     nothing; so does one after a person has unsubscribed: a list without `consent_at` never gives back what was taken
     back. Raises `ImportRefusedError` for a header that can't be.
     """
+    return _read(config, lines, now, lambda batch, report: _write(engine, batch, report, now), progress)
+
+
+def check_contacts(
+    config: Config, lines: Iterable[str], now: datetime, progress: Callable[[int], object] | None = None
+) -> ImportReport:
+    """What `import_contacts` would leave out, and why; nothing is written, and who is new is not looked at."""
+    return _read(config, lines, now, lambda _, report: report, progress)
+
+
+def _read(
+    config: Config,
+    lines: Iterable[str],
+    now: datetime,
+    write: Callable[[list[Message], ImportReport], ImportReport],
+    progress: Callable[[int], object] | None,
+) -> ImportReport:
     rules = rules_of(config)
     report = ImportReport()
     batch: list[Message] = []
@@ -87,11 +104,11 @@ def import_contacts(
             kept = report.errors if report.refused >= _KEPT_ERRORS else (*report.errors, RowError(line, str(error)))
             report = replace(report, refused=report.refused + 1, errors=kept)
         if len(batch) == _TOGETHER:
-            report = _write(engine, batch, report, now)
+            report = write(batch, report)
             batch = []
             if progress is not None:
                 progress(report.rows)
-    report = _write(engine, batch, report, now)
+    report = write(batch, report)
     if progress is not None:
         progress(report.rows)
     return report

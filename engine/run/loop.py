@@ -82,7 +82,7 @@ class Loop:
         while not self.stopping():
             try:
                 busy = self._work()
-            except Exception as error:  # logged, and tried again: see the class
+            except Exception as error:  # noqa: BLE001  logged, and tried again: see the class
                 self._stopping.wait(self._outage.note(error))
             else:
                 self._outage.over()

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from engine.audience.segment import Segment, read_segment
+from engine.audience.segment import Segment, in_order, read_segment
 from engine.document import read_document
 from engine.errors import WorkspaceError
 from engine.grammar import FieldType, Invalid, Reader
@@ -32,23 +32,7 @@ def refresh(engine: Engine, fields: Mapping[str, FieldType], now: datetime) -> d
         stored = segments.sources(conn)
     known = {name: read_segment_source(name, source, fields) for name, (_, source) in stored.items()}
     results = {}
-    for name in _in_order(known):
+    for segment in in_order(known.values()):
         with engine.begin() as conn:
-            results[name] = segments.refresh(conn, known[name], stored[name][0], now)
+            results[segment.name] = segments.refresh(conn, segment, stored[segment.name][0], now)
     return results
-
-
-def _in_order(known: Mapping[str, Segment]) -> list[str]:
-    """Segments after those they refer to; there are no circles, `validate` refuses them."""
-    order: list[str] = []
-
-    def visit(name: str, above: frozenset[str]) -> None:
-        if name in order or name not in known or name in above:
-            return
-        for used in sorted(known[name].where.segments()):
-            visit(used, above | {name})
-        order.append(name)
-
-    for name in sorted(known):
-        visit(name, frozenset())
-    return order

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from engine.store import enrollments, sends, traces
+from engine.run.known import addresses
+from engine.store import consents, contacts, enrollments, events, sends, suppressions, traces
 
 REASONS = {
     "no_template": "there is no template for this channel",
@@ -26,7 +27,11 @@ REASONS = {
 
 
 def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[str, Any]:
-    """`journeys`: each passage with its decisions in order; `messages`: each send, with its reason if it was not sent."""
+    """`journeys`: each passage with its decisions in order; `not_entered`: decisions at the door of others; `messages`: each
+    send, with its reason if it was not sent; `events`, `consents`, `suppressions`: what came in, in order.
+
+    With `journey`, only what it did, and only the events that it decided about.
+    """
     passages: list[dict[str, Any]] = [
         {
             "journey": standing.journey,
@@ -55,14 +60,25 @@ def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[s
         else:
             turned_away.append({"journey": trace["journey"], **decision})
     messages = [
-        {**send, "because": _because(send["state"], send["reason"])}
+        {**send, "because": because(send["state"], send["reason"])}
         for send in sends.of_contact(conn, contact_id)
         if journey in (None, send["journey"])
     ]
-    return {"journeys": passages, "not_entered": turned_away, "messages": messages}
+    decisions = [*turned_away, *(decision for passage in passages for decision in passage["decisions"])]
+    decided = {decision["at"] for decision in decisions if decision["signal"] == "event"}
+    contact = contacts.get(conn, contact_id)
+    return {
+        "journeys": passages,
+        "not_entered": turned_away,
+        "messages": messages,
+        "events": [e for e in events.of_contact(conn, contact_id) if journey is None or e["at"] in decided],
+        "consents": consents.of_contact(conn, contact_id),
+        "suppressions": suppressions.of_addresses(conn, addresses(contact) if contact is not None else []),
+    }
 
 
-def _because(state: str, reason: str | None) -> str | None:
+def because(state: str, reason: str | None) -> str | None:
+    """What a send's reason means, in a sentence that follows 'because'; None when there is nothing to explain."""
     if reason is None or state in ("accepted", "delivered"):
         return None
     if reason.startswith("rejected_"):

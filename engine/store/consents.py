@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from engine.consent.statement import Holding
 from engine.store.bulk import insert_rows
@@ -47,3 +48,10 @@ def newest(conn: Connection, contact_ids: Collection[int]) -> dict[ConsentKey, H
 def write(conn: Connection, rows: Iterable[ConsentRow]) -> int:
     """Append statements, in the order in which they were made. Their contacts are locked by the caller (promise P4)."""
     return insert_rows(conn, consent, _COLUMNS, ([getattr(row, name) for name in _COLUMNS] for row in rows))
+
+
+def of_contact(conn: Connection, contact_id: int) -> list[dict[str, Any]]:
+    """Every statement of a contact with its proof, in the order in which they came; of a topic and channel the last one holds."""
+    columns = [consent.c[name] for name in ("topic", "channel", "given", "at", "source", "message_id", "wording")]
+    rows = conn.execute(select(*columns).where(consent.c.contact_id == contact_id).order_by(consent.c.id))
+    return [dict(row._mapping) for row in rows]

@@ -188,6 +188,12 @@ def find(conn: Connection, word: str, region: str | None) -> ContactRow:
     )
 
 
+def identities(conn: Connection, contact_id: int) -> list[Identity]:
+    """Everything that the contact is known by, merged ones' included."""
+    query = text("SELECT kind, value FROM identity WHERE contact_id = :contact ORDER BY kind DESC, value")
+    return [(row.kind, row.value) for row in conn.execute(query, {"contact": contact_id})]
+
+
 def count_unreal_zones(conn: Connection) -> int:
     """How many contacts have named a time zone that does not exist (it stays in their traits)."""
     query = text("SELECT count(*) FROM contact WHERE timezone IS NULL AND jsonb_exists(traits, 'timezone')")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -75,3 +76,12 @@ def store(conn: Connection, events: Sequence[EventRow], now: datetime) -> None:
     if events:
         columns = {name: [getattr(event, name) for event in events] for name in _COLUMNS}
         conn.execute(_STORE, {**columns, "now": now})
+
+
+def of_contact(conn: Connection, contact_id: int) -> list[dict[str, Any]]:
+    """Every event of a contact, in the order in which they came to count: when each had both arrived and happened."""
+    query = text("""
+        SELECT id, source, type, name, properties, occurred_at, received_at, starts, greatest(occurred_at, received_at) AS at
+        FROM event WHERE contact_id = :contact ORDER BY at, id
+    """)
+    return [dict(row._mapping) for row in conn.execute(query, {"contact": contact_id})]

@@ -26,9 +26,10 @@ UPDATE enrollment e SET state = 'ended', reason = 'merged', step = NULL, due_at 
 FROM standing s WHERE s.id = e.id AND s.place > 1
 RETURNING e.id, s.contact_id, e.journey
 """)
+# Tables whose rows simply go over. Memberships and occurrences, keyed by contact, have statements of their own.
+MOVED = ("identity", "consent", "event", "enrollment", "signal", "trace", "send", "membership_change")
 _MOVES = tuple(
-    text(f"UPDATE {table} t SET contact_id = p.survivor FROM {_PAIRS} WHERE t.contact_id = p.gone")
-    for table in ("identity", "consent", "event", "enrollment", "signal", "trace", "send", "membership_change")
+    text(f"UPDATE {table} t SET contact_id = p.survivor FROM {_PAIRS} WHERE t.contact_id = p.gone") for table in MOVED
 )
 _MOVE_MEMBERS = text(f"""
 WITH taken AS (DELETE FROM segment_member m USING {_PAIRS} WHERE m.contact_id = p.gone RETURNING m.segment, p.survivor, m.since)

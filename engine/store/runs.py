@@ -63,6 +63,12 @@ def take_in_outbox(conn: Connection, run_id: int, now: datetime) -> int:
     return conn.execute(query, {"run": run_id, "now": now}).rowcount
 
 
+def state(conn: Connection, run_id: int) -> str | None:
+    """running, finished or cancelled; None when there is no such send run."""
+    found: str | None = conn.scalar(select(send_run.c.state).where(send_run.c.id == run_id))
+    return found
+
+
 def latest(conn: Connection, most: int = 10) -> list[dict[str, Any]]:
     """The newest send runs, newest first."""
     query = select(send_run).order_by(send_run.c.id.desc()).limit(most)

@@ -65,13 +65,13 @@ def refresh(conn: Connection, segment: Segment, hash: str, now: datetime) -> Ref
     entered, left = conn.execute(_change(segment, now, silent=silent)).one()
     values: dict[str, Any] = {"refreshed_at": now}
     if silent:
-        values |= {"filled_at": now, "hash": hash, "document": segment.plain()}
+        values |= {"filled_at": now, "hash": hash}
     conn.execute(update(_segment).where(_segment.c.name == segment.name).values(values))
     return RefreshResult(entered, left, silent)
 
 
 def _lock(conn: Connection, segment: Segment, hash: str) -> Row[Any]:
-    new = postgresql.insert(_segment).values(name=segment.name, hash=hash, document=segment.plain())
+    new = postgresql.insert(_segment).values(name=segment.name, hash=hash)
     conn.execute(new.on_conflict_do_nothing())
     return conn.execute(select(_segment).where(_segment.c.name == segment.name).with_for_update()).one()
 
@@ -136,6 +136,12 @@ def applied(conn: Connection) -> dict[str, str]:
     """The hash of every segment that is applied, by name."""
     rows = conn.execute(select(_segment.c.name, _segment.c.hash).where(_segment.c.filled_at.is_not(None)))
     return {row.name: row.hash for row in rows}
+
+
+def of_contact(conn: Connection, contact_id: int) -> list[dict[str, Any]]:
+    """The segments that a contact is in, and since when."""
+    rows = select(_member.c.segment, _member.c.since).where(_member.c.contact_id == contact_id)
+    return [dict(row._mapping) for row in conn.execute(rows.order_by(_member.c.segment))]
 
 
 def sources(conn: Connection) -> dict[str, tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
@@ -35,7 +35,7 @@ SELECT * FROM unnest(
 ) ON CONFLICT (channel, address, scope) DO NOTHING
 """)
 _STANDING = text("""
-SELECT s.channel, s.address, s.scope FROM unnest(CAST(:channels AS text[]), CAST(:addresses AS text[])) AS w(channel, address)
+SELECT s.channel, s.address, s.scope, s.reason, s.source, s.at FROM unnest(CAST(:channels AS text[]), CAST(:addresses AS text[])) AS w(channel, address)
 JOIN suppression s USING (channel, address)
 """)
 
@@ -71,3 +71,12 @@ def standing(conn: Connection, addresses: Collection[tuple[str, str]]) -> dict[t
         scopes.setdefault((row.channel, row.address), set()).add(row.scope)
     found = {key: scopes.get((key[0], address)) for key, address in folded.items()}
     return {key: frozenset(standing) for key, standing in found.items() if standing}
+
+
+def of_addresses(conn: Connection, addresses: Collection[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The suppressions of (channel, address) with their reasons, oldest first."""
+    if not addresses:
+        return []
+    columns = {"channels": [c for c, _ in addresses], "addresses": [fold_address(c, a) for c, a in addresses]}
+    found = [dict(row._mapping) for row in conn.execute(_STANDING, columns)]
+    return sorted(found, key=lambda row: (row["at"], row["channel"], row["scope"]))

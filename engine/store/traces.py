@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,10 @@ class NewTrace:
     lines: Sequence[TraceLine]
 
 
+def _plain(line: TraceLine) -> dict[str, Any]:
+    return {"path": line.path, "wanted": line.wanted, "found": line.found, "result": line.result}
+
+
 def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
     """Append traces."""
     rows = (
@@ -32,7 +36,7 @@ def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
             t.enrollment_id,
             t.journey,
             t.at,
-            {"signal": t.signal, "lines": [asdict(line) for line in t.lines]},
+            {"signal": t.signal, "lines": [_plain(line) for line in t.lines]},
         )
         for t in traces
     )

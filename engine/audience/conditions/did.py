@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, func, not_, select
+from sqlalchemy import ColumnElement, Select, func, not_, select
 from sqlalchemy import literal_column as constant
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -19,8 +19,27 @@ from engine.grammar import Field as Key
 from engine.moments import WINDOW, Window
 
 _MOST_COUNTED = 1000  # a trace shows no higher count
+_DEEPEST = 3  # each is a query inside a query
 _COUNT = Field("count", "number")
 _COUNT_WORDS = ("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in")
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Those events of one person in SQL."""
+
+    rows: Select[Any]
+
+    def any(self) -> ColumnElement[bool]:
+        return self.rows.exists()
+
+    def count(self, most: int) -> ColumnElement[Any]:
+        """How many, counted no further than `most`."""
+        return select(func.count()).select_from(self.rows.limit(most).subquery()).scalar_subquery()
+
+    def found(self, most: int = 0) -> ColumnElement[Any]:
+        count = self.count(max(most, _MOST_COUNTED))
+        return func.jsonb_build_object(constant("'count'"), count, type_=JSONB)
 
 
 @dataclass(frozen=True)
@@ -31,7 +50,8 @@ class _Events:
     where: Condition | None
     within: Window | None
 
-    def conditions(self, event: FromClause, scope: Scope) -> list[ColumnElement[bool]]:
+    def seen(self, scope: Scope) -> _Seen:
+        event = tables.event.alias()
         found: list[ColumnElement[bool]] = [
             event.c.contact_id == scope.contact.c.id,
             event.c.name == self.name,
@@ -41,23 +61,8 @@ class _Events:
             found.append(event.c.occurred_at >= scope.now - self.within.delta)
         if self.where is not None:
             found.append(self.where.verdict(scope.testing(event.c.properties)).holds)
-        return found
-
-    def any(self, scope: Scope) -> ColumnElement[bool]:
-        event = tables.event.alias()
-        rows: Select[Any] = select(constant("1")).select_from(event).where(*self.conditions(event, scope))
-        return rows.correlate_except(event).exists()
-
-    def count(self, scope: Scope, most: int) -> ColumnElement[Any]:
-        """How many, counted no further than `most`."""
-        event = tables.event.alias()
-        rows: Select[Any] = select(constant("1")).select_from(event).where(*self.conditions(event, scope))
-        first = rows.limit(most).correlate_except(event).subquery()
-        return select(func.count()).select_from(first).scalar_subquery()
-
-    def found(self, scope: Scope, most: int = 0) -> ColumnElement[Any]:
-        count = self.count(scope, max(most, _MOST_COUNTED))
-        return func.jsonb_build_object(constant("'count'"), count, type_=JSONB)
+        rows: Select[Any] = select(constant("1")).select_from(event).where(*found)
+        return _Seen(rows.correlate_except(event))
 
     def label(self) -> str:
         window = f" in the last {self.within.text}" if self.within else ""
@@ -86,13 +91,14 @@ class Did(Condition):
     count: Demand | None
 
     def verdict(self, scope: Scope) -> Verdict:
+        seen = self.matching.seen(scope)
         if self.count is None or self.count.plain() in _AT_LEAST_ONE:
-            return Verdict(self.matching.any(scope), self.matching.found(scope))
+            return Verdict(seen.any(), seen.found())
         if self.count.plain() in _NONE:
-            return Verdict(not_(self.matching.any(scope)), self.matching.found(scope))
+            return Verdict(not_(seen.any()), seen.found())
         enough = _enough(self.count)
-        counted = Known("number", self.matching.count(scope, enough), always=True)
-        return Verdict(self.count.holds(counted), self.matching.found(scope, enough))
+        counted = Known("number", seen.count(enough), always=True)
+        return Verdict(self.count.holds(counted), seen.found(enough))
 
     def label(self) -> str:
         return f"did {self.matching.name}{_times(self.count) if self.count else ''}{self.matching.label()}"
@@ -114,7 +120,8 @@ class DidNot(Condition):
     matching: _Events
 
     def verdict(self, scope: Scope) -> Verdict:
-        return Verdict(not_(self.matching.any(scope)), self.matching.found(scope))
+        seen = self.matching.seen(scope)
+        return Verdict(not_(seen.any()), seen.found())
 
     def label(self) -> str:
         return f"did not {self.matching.name}{self.matching.label()}"
@@ -210,6 +217,10 @@ def _read_did_not(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
 
 
 def _read(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
+    if place.depth >= _DEEPEST:
+        return place.reader.refuse(
+            key, f"'{key.text}': at most {_DEEPEST} of them inside each other; make a segment of a part"
+        )
     return _read_did(key, node, place) if key.text == "did" else _read_did_not(key, node, place)
 
 

@@ -144,9 +144,9 @@ def test_a_slow_down_of_the_provider_is_waited_for(office: PostOffice, provider:
 
 def test_a_connection_that_fails_before_the_last_byte_is_tried_again(office: PostOffice, provider: Provider) -> None:
     sign_up(office, 3)
-    provider.answer("*", Unreachable("refused"))
+    provider.answer("+6281200000001", Unreachable("refused"))
     office.deliver()
-    assert office.states() == [("planned", None)] * 3
+    assert office.states() == [("accepted", None), ("planned", None), ("accepted", None)]
     office.town.later(seconds=30)
     office.deliver()
     assert office.states() == [("accepted", None)] * 3

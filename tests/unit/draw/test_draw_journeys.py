@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from engine.document import read_document
 from engine.draw import mermaid, svg
 from engine.draw.structure import structure
@@ -9,6 +13,7 @@ from engine.grammar import Reader
 from engine.journey.journey import read_journey
 from engine.journey.machine import Machine, compile_journey
 
+SHIPPED = sorted((Path(__file__).parents[3] / "journeys").glob("*.yaml"))
 CART = b"""
 journey: cart_abandonment
 topic: offers
@@ -59,3 +64,12 @@ def test_a_compiled_journey_has_a_node_for_every_step() -> None:
     machine = compiled(CART, "cart_abandonment")
     lines = mermaid(machine).splitlines()
     assert sum(line.startswith("    s") and "-->" not in line for line in lines) == len(machine.states) == 8
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
+def test_every_journey_that_ships_can_be_drawn(file: Path) -> None:
+    machine = compiled(file.read_bytes(), file.stem)
+    assert structure(machine).jumps == ()
+    text = svg(machine)
+    assert all(f"<title>{state.label()}" in text for state in machine.states.values() if state.verb != "exit")
+    assert mermaid(machine).startswith("flowchart TD\n")

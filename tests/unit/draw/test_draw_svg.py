@@ -10,7 +10,18 @@ from hypothesis import given, settings
 
 from engine.draw import svg
 from engine.draw.looks import DAY, LOOKS, NIGHT, PLAIN, Ground, Look
-from tests.unit.draw.drawn_machines import DrawnMachine, Entry, Words, branch, leave, machine, send, wait, wait_for
+from tests.unit.draw.drawn_machines import (
+    DrawnMachine,
+    Entry,
+    Plan,
+    Words,
+    branch,
+    leave,
+    machine,
+    send,
+    wait,
+    wait_for,
+)
 from tests.unit.draw.nested_journeys import machines
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -43,6 +54,12 @@ def test_every_label_of_the_journey_is_in_the_picture() -> None:
         assert part in shown
     for part in ("contact.tier is gold", "within 7d", "ends as bought_elsewhere", "completed", "cart_updated"):
         assert part in shown
+
+
+def test_a_step_is_shown_with_the_name_it_has_beside_its_template() -> None:
+    steps = (send("voucher"), Plan("send", "send voucher via email", "loyal_voucher"))
+    assert words(svg(machine("j", *steps))).count("step ") == 1
+    assert "step loyal_voucher" in words(svg(machine("j", *steps)))
 
 
 def test_the_entry_rule_stands_at_the_trigger() -> None:

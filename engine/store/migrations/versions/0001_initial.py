@@ -145,7 +145,6 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("hash", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), server_default="", nullable=False),
-        sa.Column("document", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("filled_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("refreshed_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_segment")),

@@ -1,0 +1,32 @@
+"""Which language of a template a contact gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from engine.message.formats import language_names
+
+T = TypeVar("T")
+
+
+def choose(
+    templates: Mapping[tuple[str, str | None], T],
+    name: str,
+    contact_locale: str | None,
+    organisation_locale: str | None,
+) -> T | None:
+    """By the contact's locale, then the organisation's, then the plain one; None if the name has none of these.
+
+    Keys are (name, locale of the file's name or None). `id-ID`, `id_ID` and Android's `in_ID` find `id`, if there is no `id_ID`.
+    """
+    known = {
+        "_".join(language_names(locale)[:1]): template
+        for (other, locale), template in templates.items()
+        if other == name and locale is not None
+    }
+    for wanted in (contact_locale, organisation_locale):
+        for language in language_names(wanted or ""):
+            if language in known:
+                return known[language]
+    return templates.get((name, None))

@@ -1,0 +1,102 @@
+"""Heartbeat: the duties that come round by the clock, each done by one of all the processes that keep it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from threading import Lock
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from channels.base import Adapter
+from engine.config import Config
+from engine.run import occurrences
+from engine.run.loop import Outage
+from engine.run.machines import Machines
+from engine.run.refresh import refresh
+from engine.run.sweep import sweep
+from engine.store import runs, ticks
+
+log = logging.getLogger(__name__)
+
+
+class Running(Protocol):
+    """The wired engine, as `engine.app.App` is."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def config(self) -> Config: ...
+
+    @property
+    def machines(self) -> Machines: ...
+
+    @property
+    def adapters(self) -> Mapping[str, Adapter]: ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
+
+    @property
+    def zone(self) -> str: ...
+
+
+class Duty:
+    """Something to do every so often. `beat` may be called by any number of schedulers, and never raises."""
+
+    def __init__(
+        self, running: Running, name: str, every: timedelta, act: Callable[[Running, datetime], object]
+    ) -> None:
+        self.name, self.every = name, every
+        self._running, self._act = running, act
+        self._outage = Outage(name)
+        self._busy = Lock()
+
+    def beat(self) -> bool:
+        """Do it, if nobody has begun it within the time; True when it was done here. What goes wrong is logged, and done
+        again when its time comes round.
+        """
+        if not self._busy.acquire(blocking=False):
+            return False
+        try:
+            now = self._running.clock()
+            with self._running.engine.begin() as conn:
+                mine = ticks.take(conn, self.name, self.every, now)
+            if mine:
+                self._act(self._running, now)
+        except Exception as error:  # noqa: BLE001  a scheduler that dies would stop the business
+            self._outage.note(error)
+            return False
+        finally:
+            self._busy.release()
+        self._outage.over()
+        return mine
+
+
+def duties(running: Running) -> Sequence[Duty]:
+    """All of them."""
+    return (
+        Duty(running, "dates", timedelta(seconds=2), _fire_dates),
+        Duty(running, "segments", running.config.refresh, _refresh_segments),
+        Duty(running, "sweep", timedelta(seconds=10), _sweep),
+    )
+
+
+def _fire_dates(running: Running, now: datetime) -> None:
+    while occurrences.fire(running.engine, running.machines, running.zone, now):
+        pass
+
+
+def _refresh_segments(running: Running, now: datetime) -> None:
+    refresh(running.engine, running.config.fields, now)
+
+
+def _sweep(running: Running, now: datetime) -> None:
+    swept = sweep(running.engine, running.adapters, now)
+    with running.engine.begin() as conn:
+        interrupted = runs.interrupt_lost(conn, now)
+    if swept.lapsed or interrupted:
+        log.warning("a worker is gone: %d sends and %d send runs were taken over", swept.lapsed, interrupted)

@@ -1,0 +1,79 @@
+"""Settle: do everything that is due at the clock's instant, and tell when the next thing is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+from engine.config import Config
+from engine.run import occurrences
+from engine.run.advance import advance
+from engine.run.deliver import Counts
+from engine.run.drain import SendRun
+from engine.run.machines import Machines
+from engine.run.refresh import refresh
+from engine.store import occurrences as dates
+from engine.store import sends, signals
+
+
+class Running(Protocol):
+    """The wired engine, as `engine.app.App` is; `zone` is of people who have none of their own."""
+
+    @property
+    def engine(self) -> Engine: ...
+
+    @property
+    def config(self) -> Config: ...
+
+    @property
+    def machines(self) -> Machines: ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
+
+    @property
+    def zone(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was done: people who entered a journey, and what became of sends."""
+
+    entered: int
+    counts: Counts
+
+
+def settle(running: Running, run: SendRun, *, refreshing: bool = True) -> Settled:
+    """Fire dates, refresh the segments, decide and send until nothing is due at the clock's instant any more.
+
+    The clock must stand still meanwhile. What is held (paused, or its channel shut) stays. The same engine, the same
+    rules as `alur run`, only in one thread. `refreshing=False` leaves the segments as they are: a full refresh at every
+    instant of a long stretch of time is dear.
+    """
+    now = running.clock()
+    while occurrences.fire(running.engine, running.machines, running.zone, now):
+        pass
+    if refreshing:
+        refresh(running.engine, running.config.fields, now)
+    entered, counts = 0, Counts()
+    while True:
+        moved = 0
+        while (advanced := advance(running.engine, running.machines, running.zone, now)).contacts:
+            moved += 1
+            entered += advanced.entered
+        sent = run.drain_now()
+        counts = counts.plus(sent)
+        if not moved and not sent.total:
+            return Settled(entered, counts)
+
+
+def next_due(conn: Connection, after: datetime) -> datetime | None:
+    """The earliest instant later than `after` at which a wait ends, a date comes or a send may be tried; None: nothing is
+    left to happen. What the clock alone changes about segments is found by refreshing them.
+    """
+    found = (signals.next_due(conn, after), sends.next_due(conn, after), dates.next_due(conn, after))
+    return min((instant for instant in found if instant is not None), default=None)
