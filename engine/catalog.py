@@ -17,7 +17,10 @@ from engine.document import Node, Scalar, read_document
 from engine.errors import Problem, WorkspaceError
 from engine.grammar import FieldType, Invalid, Reader, suggestion
 from engine.journey.journey import Journey, read_journey
+from engine.journey.steps.send import Send
 from engine.journey.triggers import EntersTrigger
+from engine.message.program import check
+from engine.message.source import plain_source
 from engine.templates import Templates
 
 
@@ -227,17 +230,33 @@ class _Check:
                 if channel not in self.config.channels:
                     message = f"channel '{channel}' is not set up: config.yaml has no channels.{channel}"
                     yield Problem(self.file, send.line, send.spot.column, message)
-            if self.item.journey.kind == "marketing" and "email" in send.via:
-                yield from self._marketing_mail(send.template, send.line, send.spot.column)
+            yield from self._vars(send)
+            if self.item.journey.kind == "marketing":
+                yield from self._marketing_mail(send)
+                yield from self._marketing_whatsapp(send)
 
-    def _marketing_mail(self, template: str, line: int, column: int) -> Iterator[Problem]:
-        if self.templates.has("email", template):
-            for version in self.templates.lacking(template, "unsubscribe_url"):
-                message = f"marketing mail '{template}' lacks the unsubscribe link: put {{{{ unsubscribe_url }}}} into {version}"
-                yield Problem(self.file, line, column, message)
-            if not self.config.organisation.postal_address:
-                message = f"marketing mail '{template}' needs organisation.postal_address in config.yaml"
-                yield Problem(self.file, line, column, message)
+    def _vars(self, send: Send) -> Iterator[Problem]:
+        for name, value in send.vars.items():
+            if isinstance(value, str):
+                for problem in check(plain_source(value, self.file))[1]:
+                    yield Problem(self.file, send.line, send.spot.column, f"vars.{name}: {problem.message}")
+
+    def _marketing_mail(self, send: Send) -> Iterator[Problem]:
+        if "email" not in send.via or not self.templates.has("email", send.template):
+            return
+        line, column = send.line, send.spot.column
+        for version in self.templates.lacking(send.template, "unsubscribe_url"):
+            mend = f"put {{{{ unsubscribe_url }}}} into {version}"
+            yield Problem(self.file, line, column, f"marketing mail '{send.template}' lacks the unsubscribe link: {mend}")
+        if not self.config.organisation.postal_address:
+            message = f"marketing mail '{send.template}' needs organisation.postal_address in config.yaml"
+            yield Problem(self.file, line, column, message)
+
+    def _marketing_whatsapp(self, send: Send) -> Iterator[Problem]:
+        if "whatsapp" in send.via:
+            for version in self.templates.unapproved(send.template):
+                message = f"WhatsApp marketing '{send.template}' needs an approved template: put its content_sid into {version}"
+                yield Problem(self.file, send.line, send.spot.column, message)
 
 
 def _scalars(node: Node) -> Iterator[Scalar]:

@@ -305,7 +305,8 @@ send = Table(
     _instant("next_at"),  # not to be tried before
     # planned | sending | accepted | delivered | bounced | complained | withheld | failed | unknown
     Column("state", Text, nullable=False),
-    Column("reason", Text),
+    Column("reason", Text),  # one short word
+    Column("detail", Text),  # what was said: by the provider, or by the template that could not be rendered
     Column("refused", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # channels that refused it for good
     Column("worker_id", BigInteger),
     Column("fence", BigInteger),

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -106,16 +107,25 @@ class Templates:
 
     def lacking(self, name: str, variable: str) -> list[str]:
         """The files of a mail template that do not always show the variable; ones that don't compile are left out."""
-        lacking = []
+        return [
+            str(found.path.relative_to(self._folder.parent))
+            for found, template in self._compiled_ones("email", name)
+            if isinstance(template, EmailTemplate) and not template.uses(variable)
+        ]
+
+    def unapproved(self, name: str) -> list[str]:
+        """The files of a WhatsApp template that name no approved template of the provider."""
+        return [
+            str(found.path.relative_to(self._folder.parent))
+            for found, template in self._compiled_ones("whatsapp", name)
+            if isinstance(template, WhatsappTemplate) and template.content_sid is None
+        ]
+
+    def _compiled_ones(self, channel: str, name: str) -> Iterator[tuple[Found, Template]]:
         for found in self.all():
-            if found.channel == "email" and found.name == name:
-                try:
-                    template = self._compile(found)
-                except WorkspaceError:
-                    continue
-                if isinstance(template, EmailTemplate) and not template.uses(variable):
-                    lacking.append(str(found.path.relative_to(self._folder.parent)))
-        return lacking
+            if (found.channel, found.name) == (channel, name):
+                with suppress(WorkspaceError):  # reported by `problems`
+                    yield found, self._compile(found)
 
     # --- files ---
 

@@ -217,7 +217,7 @@ WITH v AS (
 ), before AS MATERIALIZED (
     SELECT s.id, s.state, s.reason FROM send s JOIN v ON v.id = s.id WHERE s.fence = :fence FOR UPDATE OF s
 ), ended AS (
-    UPDATE send s SET state = v.state, reason = v.reason, provider_id = coalesce(v.provider_id, s.provider_id),
+    UPDATE send s SET state = v.state, reason = v.reason, detail = v.detail, provider_id = coalesce(v.provider_id, s.provider_id),
         next_at = coalesce(v.next_at, s.next_at), lease_until = NULL,
         refused = CASE WHEN v.refused IS NULL THEN s.refused ELSE array_append(s.refused, v.refused) END,
         ended_at = CASE WHEN v.state = 'planned' THEN NULL ELSE CAST(:now AS timestamptz) END

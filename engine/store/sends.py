@@ -165,7 +165,7 @@ def of_run(conn: Connection, run_id: int) -> list[dict[str, Any]]:
 def of_contact(conn: Connection, contact_id: int) -> list[dict[str, Any]]:
     """Every send of a contact, oldest first."""
     query = text("""
-        SELECT id, journey, enrollment_id, step, template, via, channel, state, reason, due_at, intent_at, ended_at, provider_id
+        SELECT id, journey, enrollment_id, step, template, via, channel, state, reason, detail, due_at, intent_at, ended_at, provider_id
         FROM send WHERE contact_id = :contact ORDER BY due_at, id
     """)
     return [dict(row._mapping) for row in conn.execute(query, {"contact": contact_id})]

@@ -20,7 +20,9 @@ from tests.scripted_channel import Provider, ScriptedAdapter
 ROUNDS = 1000
 
 
-def test_no_intent_is_written_after_an_unsubscribe_was_answered_in_a_thousand_races(database: Engine, tmp_path: Path) -> None:
+def test_no_intent_is_written_after_an_unsubscribe_was_answered_in_a_thousand_races(
+    database: Engine, tmp_path: Path
+) -> None:
     town = Town(database)
     town.apply(HELLO)
     provider = Provider()
@@ -58,12 +60,12 @@ def test_no_intent_is_written_after_an_unsubscribe_was_answered_in_a_thousand_ra
 
 
 def _people_with_a_message_each(office: PostOffice) -> None:
-    people = []
-    for number in range(ROUNDS):
-        people.append(office.town.person(f"p{number}", phone=f"+62812{number:08d}", first_name="Ani"))
+    people = [office.town.person(f"p{n}", phone=f"+62812{n:08d}", first_name="Ani") for n in range(ROUNDS)]
     with office.town.engine.begin() as conn:
         conn.execute(
-            text("INSERT INTO consent (contact_id, topic, channel, given, at, source) SELECT id, 'offers', 'sms', true, :now, 'test' FROM contact"),
+            text(
+                "INSERT INTO consent (contact_id, topic, channel, given, at, source) SELECT id, 'offers', 'sms', true, :now, 'test' FROM contact"
+            ),
             {"now": office.town.now},
         )
         version = conn.scalar(text("SELECT version_id FROM journey"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -80,6 +82,22 @@ class Shop:
             "SELECT DISTINCT ON (topic, channel) topic, channel, given FROM consent ORDER BY topic, channel, id DESC"
         )
         return {(row.topic, row.channel): row.given for row in rows}
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Meanwhile the database can be reached and takes nothing, as with a full disk or a standby."""
+        self._let_writes("SET default_transaction_read_only = on")
+        try:
+            yield
+        finally:
+            self._let_writes("RESET default_transaction_read_only")
+
+    def _let_writes(self, setting: str) -> None:
+        name = self.value("SELECT current_database()")
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+            conn.execute(text("SET default_transaction_read_only = off"))
+            conn.execute(text(f'ALTER DATABASE "{name}" {setting}'))
+        self.engine.dispose()  # connections keep what they were told when they began
 
     def execute(self, statement: str, **values: Any) -> None:
         with self.engine.begin() as conn:

@@ -96,20 +96,20 @@ def test_rows_that_cannot_be_taken_are_named_with_their_line_and_the_others_are_
     assert shop.contact("a").traits == {"note": "two\nlines"}
 
 
-@pytest.mark.parametrize(
-    ("header", "said"),
-    [
-        ("", "must name every column"),
-        ("email;city", "separated by commas"),
-        ("email,,city", "must name every column"),
-        ("email,city,email", "names 'email' twice"),
-        ("city,points", "no column tells who a row is"),
-        ("email,consent,consent.offers", "not in both"),
-    ],
-)
-def test_a_header_that_cannot_be_is_refused_as_a_whole(shop: Shop, header: str, said: str) -> None:
-    with pytest.raises(ImportRefusedError, match=said):
-        _import(shop, header, "a@example.com,x,y")
+def test_a_header_that_cannot_be_is_refused_as_a_whole(shop: Shop) -> None:
+    refusals = {
+        "": "must name every column",
+        "email;city": "separated by commas",
+        "email,,city": "must name every column",
+        "email,city,email": "names 'email' twice",
+        "city,points": "no column tells who a row is",
+        "email,consent,consent.offers": "not in both",
+        '"email': "can't be read",
+    }
+    for header, said in refusals.items():
+        with pytest.raises(ImportRefusedError, match=said):
+            _import(shop, header, "a@example.com,x,y")
+    assert shop.value("SELECT count(*) FROM contact") == 0
 
 
 def test_a_suppressed_address_is_suppressed_for_everything(shop: Shop) -> None:
@@ -159,11 +159,11 @@ def test_a_file_is_read_from_disk_line_by_line(shop: Shop, tmp_path: Path) -> No
     assert shop.value("SELECT traits FROM contact") == {"name": "O'Brien, Ani"}
 
 
-@pytest.mark.parametrize("word", ["ani", "ANI@example.com", "0812-3456-7890", "+6281234567890"])
-def test_a_contact_is_found_by_user_id_address_or_phone(shop: Shop, word: str) -> None:
+def test_a_contact_is_found_by_user_id_address_or_phone(shop: Shop) -> None:
     _import(shop, "user_id,email,phone", "ani,ani@example.com,081234567890", "budi,budi@example.com,")
     with shop.engine.connect() as conn:
-        assert contacts.find(conn, word, "ID").user_id == "ani"
+        for word in ("ani", "ANI@example.com", "0812-3456-7890", "+6281234567890"):
+            assert contacts.find(conn, word, "ID").user_id == "ani"
 
 
 def test_a_user_id_that_looks_like_somebodys_address_goes_first(shop: Shop) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy import text
 
 from engine.consent.token import UnsubscribeClaims
 from engine.run.feedback import unsubscribe
+from engine.store.merge import MOVED
+from engine.tables import metadata
 from tests.integration.edge.shop import Shop
 
 
@@ -48,6 +50,11 @@ def _enroll(shop: Shop, contact_id: int, *, hours_ago: int, key: str = "", state
 def _enrollment(shop: Shop, number: int) -> Any:
     (row,) = shop.rows("SELECT * FROM enrollment WHERE id = :id", id=number)
     return row
+
+
+def test_no_table_of_contacts_is_forgotten() -> None:
+    of_contacts = {table.name for table in metadata.sorted_tables if "contact_id" in table.c}
+    assert of_contacts == {*MOVED, "segment_member", "occurrence"}
 
 
 def test_of_two_active_enrollments_the_older_stays_and_the_other_exits_merged(shop: Shop) -> None:

@@ -10,8 +10,9 @@ from sqlalchemy import func, insert, select, text
 
 from channels.base import Ambiguous, Rejected, Throttled, Unreachable
 from engine.run.sweep import sweep
-from engine.store import holds
+from engine.store import holds, suppressions
 from engine.store.holds import Hold
+from engine.store.suppressions import Suppression
 from engine.tables import attempt, send, suppression
 from tests.integration.run.post_office import PostOffice
 from tests.integration.run.town import NOON, Town
@@ -310,3 +311,61 @@ def test_each_request_has_its_attempt(office: PostOffice, provider: Provider) ->
         rows = conn.execute(select(attempt.c.number, attempt.c.outcome).order_by(attempt.c.number)).all()
         assert rows == [(1, "throttled"), (2, "accepted")]
         assert conn.scalar(select(func.count()).select_from(send)) == 1
+
+
+# --- mail -------------------------------------------------------------------------------------------------------------
+
+PAGE = """---
+subject: "Halo {{ contact.first_name }}"
+---
+<mjml><mj-body><mj-section><mj-column><mj-text>Halo {{ contact.first_name }},
+<a href="{{ unsubscribe_url }}">berhenti</a></mj-text></mj-column></mj-section></mj-body></mjml>
+"""
+
+
+@pytest.fixture
+def mail_office(town: Town, provider: Provider, tmp_path: Path) -> PostOffice:
+    folder = tmp_path / "templates" / "email"
+    folder.mkdir(parents=True)
+    (folder / "hello.mjml").write_text(PAGE)
+    town.apply(HELLO.replace("[sms]", "[email]"))
+    return PostOffice(town, tmp_path, {"email": ScriptedAdapter(provider)})
+
+
+def _reader(office: PostOffice, **traits: str) -> int:
+    person = office.town.person("ani", email="ani@example.com", **traits)
+    office.consents(person, "offers", channel="email")
+    office.town.does(person, "signed_up")
+    office.town.settle()
+    return person
+
+
+def test_a_suppressed_mail_address_is_blocked_however_it_is_written(mail_office: PostOffice, provider: Provider) -> None:
+    with mail_office.town.engine.begin() as conn:
+        suppressions.add(conn, [Suppression("email", "Ani@EXAMPLE.com", "all", "hard_bounce", "test", NOON)])
+    _reader(mail_office, first_name="Ani")
+    mail_office.deliver()
+    assert mail_office.states() == [("withheld", "suppressed")]
+    assert provider.requests() == []
+
+
+def test_every_attempt_of_a_mail_has_the_same_message_id_on_our_domain(mail_office: PostOffice, provider: Provider) -> None:
+    _reader(mail_office, first_name="Ani")
+    provider.answer("*", Unreachable("refused"), Throttled(1))
+    for _ in range(3):
+        mail_office.deliver()
+        mail_office.town.later(minutes=1)
+    ids = [request.message_id for request in provider.requests()]
+    assert len(ids) == 3
+    assert len(set(ids)) == 1
+    assert ids[0].endswith("@nada.example.com>")
+
+
+def test_a_missing_variable_is_an_error_of_that_send_and_never_a_blank(mail_office: PostOffice, provider: Provider) -> None:
+    _reader(mail_office)
+    mail_office.deliver()
+    assert mail_office.states() == [("failed", "render")]
+    with mail_office.town.engine.connect() as conn:
+        detail = conn.scalar(select(send.c.detail))
+    assert "contact.first_name" in detail
+    assert provider.requests() == []

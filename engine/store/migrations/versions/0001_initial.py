@@ -178,6 +178,7 @@ def upgrade() -> None:
         sa.Column("next_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("refused", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("worker_id", sa.BigInteger(), nullable=True),
         sa.Column("fence", sa.BigInteger(), nullable=True),

@@ -1,0 +1,134 @@
+"""A workspace on disk: its files are read, and checked against each other, before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.catalog import load
+from engine.errors import WorkspaceError
+
+CONFIG = """\
+organisation: {name: Toko Nada, postal_address: "Jl. Sabang 1, Jakarta", timezone: Asia/Jakarta, locale: id}
+topics: [offers]
+channels: {email: {adapter: file}, sms: {adapter: console}, whatsapp: {adapter: console}}
+"""
+JOURNEY = """\
+journey: hello
+topic: offers
+trigger: {event: signed_up}
+exit: [{leaves: buyers}]
+steps:
+  - {send: welcome, via: [email, sms]}
+  - branch:
+      - when: {in_segment: buyers}
+        do: [{exit: bought}]
+      - otherwise: []
+"""
+SEGMENT = "segment: buyers\nwhere: {did: {event: order_completed}}\n"
+MAIL = """\
+---
+subject: Halo
+---
+<mjml><mj-body><mj-section><mj-column><mj-text>Halo <a href="{{ unsubscribe_url }}">berhenti</a></mj-text></mj-column></mj-section></mj-body></mjml>
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in {
+        "config.yaml": CONFIG,
+        "journeys/hello.yaml": JOURNEY,
+        "segments/buyers.yaml": SEGMENT,
+        "templates/email/welcome.mjml": MAIL,
+        "templates/sms/welcome.txt": "Halo",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def change(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+def said(root: Path) -> list[str]:
+    return [str(problem) for problem in load(root).problems]
+
+
+def test_a_good_workspace_has_no_problems(root: Path) -> None:
+    catalog = load(root)
+    assert catalog.problems == ()
+    assert (set(catalog.definitions.journeys), set(catalog.definitions.segments)) == ({"hello"}, {"buyers"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("topic: offers", "topic: ofers", "2:8: unknown topic 'ofers' (did you mean 'offers'?)"),
+        ("leaves: buyers", "leaves: byers", "4:17: unknown segment 'byers' (did you mean 'buyers'?)"),
+        ("in_segment: buyers", "in_segment: byers", "8:28: unknown segment 'byers' (did you mean 'buyers'?)"),
+        ("send: welcome", "send: wellcome", "6:12: unknown template 'wellcome' in templates/email or templates/sms (did you mean 'welcome'?)"),
+        ("via: [email, sms]", "via: email, vars: {a: '{{ 7 * '}", "6:5: vars.a: "),
+    ],
+)
+def test_a_name_that_nothing_carries_is_refused_where_it_stands(root: Path, old: str, new: str, problem: str) -> None:
+    change(root / "journeys/hello.yaml", old, new)
+    assert any(line.startswith(f"journeys/hello.yaml:{problem}") for line in said(root)), said(root)
+
+
+def test_marketing_mail_without_an_unsubscribe_link_or_a_postal_address_is_refused(root: Path) -> None:
+    change(root / "templates/email/welcome.mjml", "{{ unsubscribe_url }}", "https://example.com")
+    change(root / "config.yaml", ', postal_address: "Jl. Sabang 1, Jakarta"', "")
+    assert said(root) == [
+        "journeys/hello.yaml:6:5: marketing mail 'welcome' lacks the unsubscribe link: put {{ unsubscribe_url }} into templates/email/welcome.mjml",
+        "journeys/hello.yaml:6:5: marketing mail 'welcome' needs organisation.postal_address in config.yaml",
+    ]
+
+
+def test_transactional_mail_needs_neither(root: Path) -> None:
+    change(root / "templates/email/welcome.mjml", "{{ unsubscribe_url }}", "https://example.com")
+    change(root / "journeys/hello.yaml", "topic: offers", "kind: transactional")
+    assert said(root) == []
+
+
+def test_whatsapp_marketing_without_an_approved_template_is_refused(root: Path) -> None:
+    change(root / "journeys/hello.yaml", "[email, sms]", "[whatsapp, sms]")
+    (root / "templates/whatsapp").mkdir()
+    (root / "templates/whatsapp/welcome.yaml").write_text("fallback_text: Halo\n")
+    assert [line for line in said(root) if "needs an approved template" in line]
+    (root / "templates/whatsapp/welcome.yaml").write_text(f"fallback_text: Halo\ncontent_sid: HX{'0' * 32}\n")
+    assert said(root) == []
+
+
+def test_one_bad_journey_is_refused_alone(root: Path) -> None:
+    (root / "journeys/bad.yaml").write_text("journey: bad\nsteps: 3\n")
+    catalog = load(root)
+    assert set(catalog.definitions.journeys) == {"hello"}
+    assert catalog.definitions.broken == {"bad"}
+    assert {problem.file for problem in catalog.problems} == {"journeys/bad.yaml"}
+
+
+def test_a_broken_segment_is_not_called_unknown_as_well(root: Path) -> None:
+    (root / "segments/buyers.yaml").write_text("segment: buyers\nwhere: {dit: {event: a}}\n")
+    assert {problem.file for problem in load(root).problems} == {"segments/buyers.yaml"}
+
+
+def test_segments_that_refer_to_each_other_in_a_circle_are_refused(root: Path) -> None:
+    (root / "segments/buyers.yaml").write_text("segment: buyers\nwhere: {in_segment: loyal}\n")
+    (root / "segments/loyal.yaml").write_text("segment: loyal\nwhere: {in_segment: buyers}\n")
+    assert "segments/buyers.yaml:2:21: a segment can't refer to itself: buyers -> loyal -> buyers" in said(root)
+
+
+def test_a_file_that_is_a_link_out_of_the_workspace_is_not_read(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "evil.yaml"
+    outside.write_text("journey: evil\n")
+    (root / "journeys/evil.yaml").symlink_to(outside)
+    assert said(root) == []
+
+
+def test_a_folder_without_config_yaml_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="alur init"):
+        load(tmp_path)
