@@ -45,7 +45,7 @@ def decide(
 def concerns(machine: Machine, enrollment: Enrollment, signal: Signal) -> bool:
     """False when the signal surely changes nothing, so that no facts need be fetched."""
     if signal.kind in ("timer", "send"):
-        return enrollment.state == "active" and signal.visit == enrollment.visit
+        return enrollment.state == "active" and signal.visit == enrollment.visit and not _outdated(enrollment, signal)
     if signal.kind == "event" and signal.event is not None:
         name = signal.event.name
         if _goal_is_open(machine, enrollment, signal):
@@ -101,6 +101,11 @@ def _goal_is_open(machine: Machine, enrollment: Enrollment, signal: Signal) -> b
     if goal is None or until is None or event is None or enrollment.goal_at is not None:
         return False
     return event.name == goal.match.name and enrollment.entered_at <= event.occurred_at <= until
+
+
+def _outdated(enrollment: Enrollment, signal: Signal) -> bool:
+    """True for a timer whose wait was moved while it was due already (the zone changed), so that another one is set."""
+    return signal.kind == "timer" and enrollment.due_at is not None and signal.at != enrollment.due_at
 
 
 def _looks_beyond_events(machine: Machine, enrollment: Enrollment, name: str) -> bool:

@@ -117,7 +117,7 @@ def _refuse_unreachable(steps: list[Any], node: Sequence, reader: Reader) -> Non
             return
 
 
-_SHAPE = Shape(
+JOURNEY = Shape(
     "a journey",
     {
         "journey": Field(NAME, "the name, same as the file's", required=True, example="welcome"),
@@ -147,7 +147,7 @@ def read_journey(node: Node, reader: Reader, stem: str) -> Journey | None:
     trigger = node.get("trigger") if isinstance(node, Mapping) else None
     if isinstance(trigger, Mapping) and trigger.key("event") is None:
         reader.has_event = False
-    values = _SHAPE.read(node, reader)
+    values = JOURNEY.read(node, reader)
     if not isinstance(node, Mapping):
         return None
     _check(node, reader, stem)

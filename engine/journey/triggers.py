@@ -66,8 +66,11 @@ class DateTrigger:
             years = [y for y in range(year - 1, year + 3) if y >= value.year]
         for year in years:
             day = value if self.repeat == "never" else yearly(value, year, self.leap_day)
-            day = self._shifted(day)
-            instant = local_instant(day, self.at, zone)
+            try:
+                day = self._shifted(day)
+                instant = local_instant(day, self.at, zone)
+            except OverflowError:  # 0001-01-01 and 9999-12-31, as systems write what they don't know
+                continue
             if instant > after:
                 return day, instant
         return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from engine.audience.condition import SegmentUse
 from engine.document import Mapping as MappingNode
@@ -48,6 +48,19 @@ class Placed:
     def segments_used(self) -> tuple[SegmentUse, ...]:
         """Segments that this step's own conditions name, without those of nested steps."""
         return ()
+
+
+@dataclass(frozen=True)
+class Straight(Placed):
+    """A step with one way on: as it is written, and as a state once `next` is known."""
+
+    next: str | None = field(default=None, kw_only=True)
+
+    def compile(self, name: str, after: str | None, build: Build) -> Self:
+        return replace(self, id=name, next=after)
+
+    def targets(self) -> tuple[tuple[str, str | None], ...]:
+        return (("", self.next),)
 
 
 class Step(Protocol):

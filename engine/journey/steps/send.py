@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.document import Mapping as MappingNode
 from engine.document import Node, Scalar
 from engine.grammar import INVALID, NAME, Choice, Field, Later, ListOf, Reader, Shape, shown
 from engine.journey.steps.base import (
-    Build,
     Go,
     Ignore,
     Move,
-    Placed,
     Spot,
-    State,
     Stay,
     StepId,
     StepKind,
     StepsReader,
+    Straight,
     Visit,
 )
 from engine.journey.values import PlanSend
@@ -29,24 +27,17 @@ MEDIA = ("email", "sms", "whatsapp")
 
 
 @dataclass(frozen=True)
-class Send(Placed):
-    """A send as written, and as a state once `next` is known."""
+class Send(Straight):
+    """One message to one contact."""
 
     template: str
     via: tuple[str, ...]
     vars: Mapping[str, Any]
-    next: str | None = None
 
     verb: ClassVar[str] = "send"
 
-    def compile(self, name: str, after: str | None, build: Build) -> State:
-        return replace(self, id=name, next=after)
-
     def label(self) -> str:
         return f"send {self.template} via {', else '.join(self.via)}"
-
-    def targets(self) -> tuple[tuple[str, str | None], ...]:
-        return (("", self.next),)
 
     def move(self, visit: Visit) -> Move:
         enrollment = visit.enrollment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any, ClassVar
 
@@ -10,17 +10,15 @@ from engine.document import Mapping as MappingNode
 from engine.document import Node, Scalar
 from engine.grammar import INVALID, Choice, Field, Later, ListOf, Reader, Shape
 from engine.journey.steps.base import (
-    Build,
     Go,
     Ignore,
     Move,
-    Placed,
     Spot,
-    State,
     Stay,
     StepId,
     StepKind,
     StepsReader,
+    Straight,
     Visit,
 )
 from engine.moments import CLOCK, WAIT, WEEKDAYS, Duration, add, next_clock_time
@@ -55,22 +53,15 @@ class Elapse:
 
 
 @dataclass(frozen=True)
-class Wait(Placed):
-    """A wait as written, and as a state once `next` is known."""
+class Wait(Straight):
+    """A pause of a given length, or until a clock time."""
 
     span: Elapse | ClockTime
-    next: str | None = None
 
     verb: ClassVar[str] = "wait"
 
-    def compile(self, name: str, after: str | None, build: Build) -> State:
-        return replace(self, id=name, next=after)
-
     def label(self) -> str:
         return f"wait {self.span.label()}"
-
-    def targets(self) -> tuple[tuple[str, str | None], ...]:
-        return (("", self.next),)
 
     def move(self, visit: Visit) -> Move:
         enrollment, signal = visit.enrollment, visit.signal
