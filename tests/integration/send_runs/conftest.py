@@ -21,7 +21,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     assert api is not None
     try:
         eventually(api.answers, 90)
-        yield Ui(server, api)
+        yield Ui(server, api, folder)
     finally:
         server.stop(2)
 
@@ -30,5 +30,4 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
 def shop(database: Engine, tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(Town(database), tmp_path)
     yield shop
-    for window in shop.windows:
-        window.close(0)
+    shop.close()

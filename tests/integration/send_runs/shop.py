@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from engine.flows.environment import Api
 from engine.flows.send_run import PrefectWindow
-from engine.run.drain import Drain, Limits, Window
+from engine.run.drain import SLICE_SECONDS, Drain, Limits, Window
+from engine.store import holds
 from engine.tables import send_run
 from tests.integration.run.post_office import PostOffice
 from tests.integration.run.town import Town
@@ -34,7 +35,9 @@ class Shop:
     folder: Path
     provider: Provider = field(default_factory=Provider)
     windows: list[PrefectWindow] = field(default_factory=list)
+    drains: list[Drain] = field(default_factory=list)
     people: int = 0
+    api: Api | None = None
 
     def __post_init__(self) -> None:
         self.town.apply(HELLO)
@@ -51,13 +54,21 @@ class Shop:
         self.town.settle()
 
     def window(self, api: Api | None) -> PrefectWindow:
-        """A window on this Prefect."""
-        new = PrefectWindow(self.town.engine, lambda: self.town.now, lambda: api, self.folder / "window.log")
+        """A window on this Prefect, or on the one that `api` is set to later."""
+        self.api = api
+        new = PrefectWindow(self.town.engine, lambda: self.town.now, lambda: self.api, self.folder / "window.log")
         self.windows.append(new)
         return new
 
-    def drain(self, window: Window | None = None) -> Drain:
-        return Drain(self.office.post, 2, window)
+    def drain(self, window: Window | None = None, slice_seconds: float = SLICE_SECONDS) -> Drain:
+        self.drains.append(Drain(self.office.post, 2, window, slice_seconds))
+        return self.drains[-1]
+
+    def close(self) -> None:
+        for drain in self.drains:
+            drain.close()
+        for open_window in self.windows:
+            open_window.close(0)
 
     def runs(self) -> list[Any]:
         with self.town.engine.connect() as conn:
@@ -66,6 +77,11 @@ class Shop:
     def flow_run_id(self, run_id: int) -> str | None:
         """Prefect's id of a send run, once it has one."""
         return next((run.flow_run_id for run in self.runs() if run.id == run_id), None)
+
+    def held(self) -> list[str]:
+        """The send runs that are held."""
+        with self.town.engine.connect() as conn:
+            return [hold.name for hold in holds.standing(conn) if hold.scope == "run"]
 
     def everybody_once(self) -> bool:
         """Whether everybody has got exactly one message."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
@@ -27,15 +28,18 @@ def eventually(look: Callable[[], Found], seconds: float = 30.0) -> Found:
 
 @dataclass
 class Ui:
-    """`server` is the process, `api` where it is."""
+    """`server` keeps it running, `api` is where it is, `home` has its data."""
 
     server: PrefectServer
     api: Api
+    home: Path
 
-    def flow_runs(self, run_id: int, *, since: str | None = None) -> list[dict[str, Any]]:
-        """The flow runs that show this send run; of a later test's database they have the same names."""
-        found = {"name": {"any_": [f"send-run-{run_id}"]}}
-        return [run for run in self._post("/flow_runs/filter", flow_runs=found) if since is None or run["created"] > since]
+    @property
+    def process_id(self) -> int:
+        """Of the server, which leads a process group."""
+        found = self.server.process_id
+        assert found is not None
+        return found
 
     def flow_run(self, flow_run_id: str) -> dict[str, Any]:
         (run,) = self._post("/flow_runs/filter", flow_runs={"id": {"any_": [flow_run_id]}})

@@ -1,0 +1,108 @@
+"""`alur why`: one person's story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from engine.cli.output import Output, OutputOption, moment, put, show_json, show_rows, visible
+from engine.cli.story import Entry, Line, tell
+from engine.cli.workspace import HERE, LOOK, WorkspaceOption, opened
+
+_Contact = Annotated[
+    str, typer.Argument(metavar="CONTACT", help="A user id, else an e-mail address, else a phone number.")
+]
+_Journey = Annotated[
+    str | None, typer.Option("--journey", "-j", metavar="NAME", show_default=False, help="Only what this journey did.")
+]
+_COLUMNS = ("at", "what", "journey", "text", "path", "result", "wanted", "found")
+_STYLES = {"event": "cyan", "consent": "magenta", "suppression": "magenta", "decision": "blue", "send": "bold"}
+
+
+def why(
+    word: _Contact, journey: _Journey = None, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+) -> None:
+    """Tell one person's story in the order of time, and why each message was sent or not.
+
+    Shows what came in, each decision with its place in the journey's file, what was wanted there and what was found,
+    and what became of each message, in the person's local time.
+
+    Example: `alur why ani@example.com --journey welcome`
+    """
+    from engine.cli.names import applied_journey, contact
+    from engine.run.why import why as read_why
+
+    with opened(workspace) as at, at.engine.connect() as conn:
+        person = contact(conn, at, word)
+        if journey is not None:
+            applied_journey(conn, journey)
+        found = read_why(conn, person.id, journey)
+        zone = person.timezone or at.zone
+    known_as = [name for name in (person.user_id, person.email, person.phone) if name]
+    if output is Output.JSON:
+        show_json({"contact": {"id": person.id, "known_as": known_as, "timezone": zone}, **found})
+        return
+    entries = tell(found, zone)
+    if output is Output.CSV:
+        show_rows([row for entry in entries for row in _rows(entry)], _COLUMNS, output)
+    else:
+        _show(entries, ", ".join(known_as) or f"contact {person.id}", zone)
+        for line in (
+            *(_standing(passage, zone) for passage in found["journeys"]),
+            *(_held(hold, zone) for hold in found["holds"]),
+        ):
+            put(line)
+
+
+def _rows(entry: Entry) -> Iterator[dict[str, Any]]:
+    row = {"at": entry.at, "what": entry.kind, "journey": entry.journey, "text": entry.text}
+    yield from ({**row, **vars(line)} for line in entry.lines or (Line("", "", "", ""),))
+
+
+def _show(entries: Sequence[Entry], name: str, zone: str) -> None:
+    put(Text(visible(f"{name} (times in {zone})"), style="bold"), "")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for entry in entries:
+        table.add_row(moment(entry.at, zone), Text(entry.kind, style=_STYLES[entry.kind]), Text(entry.text))
+        for line in entry.lines:
+            table.add_row("", "", _line(line))
+    put(table if entries else "Nothing has come in or been decided yet.", "")
+
+
+def _line(line: Line) -> Text:
+    """`  steps.1  over (wanted wait 1h, found 2026-03-01 21:30:00)`."""
+    asides = [f"{word} {value}" for word, value in (("wanted", line.wanted), ("found", line.found)) if value]
+    text = Text("  ")
+    text.append(line.path, style="dim")
+    text.append(f"  {line.result}")
+    if asides:
+        text.append(f"  ({'; '.join(asides)})", style="dim")
+    return text
+
+
+def _standing(passage: Mapping[str, Any], zone: str) -> Text:
+    key = f" [{passage['key']}]" if passage["key"] else ""
+    if passage["state"] == "ended":
+        stands = f"ended as {passage['reason']} on {moment(passage['ended_at'], zone)}"
+    else:
+        due = f" until {moment(passage['due_at'], zone)}" if passage["due_at"] is not None else ""
+        stands = f"under way at {passage['step']}{due}"
+    reached = f"; goal reached on {moment(passage['goal_at'], zone)}" if passage["goal_at"] is not None else ""
+    return Text(visible(f"{passage['journey']}{key}: {stands}{reached}"))
+
+
+def _held(hold: Mapping[str, Any], zone: str) -> Text:
+    since = f"held since {moment(hold['at'], zone)} by {hold['by']}: {hold['reason']}"
+    return Text(visible(f"{hold['scope']} {hold['name']} is {since}"))
+
+
+def add_to(program: typer.Typer) -> None:
+    """Hang the command into the program."""
+    program.command("why", rich_help_panel=LOOK)(why)
