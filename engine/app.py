@@ -16,13 +16,13 @@ from channels.base import Adapter, AdapterError
 from channels.registry import installed
 from engine import catalog
 from engine.config import ChannelConfig, Config
-from engine.errors import Problem, WorkspaceError
+from engine.errors import AlurError, Problem, WorkspaceError
 from engine.run.compose import TemplateComposer
 from engine.run.deliver import Post
 from engine.run.machines import Machines
 from engine.run.throttle import Gate
 from engine.store import workers
-from engine.store.database import check_schema, open_database, upgrade
+from engine.store.database import check_schema, open_database
 from engine.templates import Templates
 
 Clock = Callable[[], datetime]
@@ -113,10 +113,12 @@ def open_app(root: Path, clock: Clock = system_clock, config: Config | None = No
 def open_engine(root: Path, config: Config) -> Engine:
     """The workspace's database, ready to work with."""
     engine = open_database(config.database_url, root / ".alur")
-    if config.database_url is None:
-        upgrade(engine)
-    else:
-        check_schema(engine)
+    try:
+        if config.database_url is not None:  # the embedded one is brought up to date by opening it
+            check_schema(engine)
+    except AlurError:
+        engine.dispose()
+        raise
     return engine
 
 

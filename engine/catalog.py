@@ -87,6 +87,9 @@ def load(root: Path) -> Catalog:
     journeys: dict[str, JourneyFile] = {}
     segments: dict[str, SegmentFile] = {}
     broken: set[str] = set()
+    for path in _misnamed(root):
+        problems.append(_unread(path))
+        broken.add(path.stem)
     for path, data in _yaml_files(root, "segments"):
         segment = _segment(path, data, config.fields, problems)
         if segment is None:
@@ -121,11 +124,21 @@ def problems_beside_config(root: Path) -> list[Problem]:
     problems: list[Problem] = []
     if not (root / "config.yaml").is_file():  # no workspace
         return problems
+    problems += map(_unread, _misnamed(root))
     for path, data in _yaml_files(root, "segments"):
         _segment(path, data, {}, problems)
     for path, data in _yaml_files(root, "journeys"):
         _journey(path, data, {}, problems)
     return [*problems, *Templates(root, "en").problems()]
+
+
+def _misnamed(root: Path) -> list[Path]:
+    """Files that look like journeys and segments and are not read; what is applied under their names must stay."""
+    return sorted(path for folder in ("journeys", "segments") for path in (root / folder).glob("*.yml"))
+
+
+def _unread(path: Path) -> Problem:
+    return Problem(f"{path.parent.name}/{path.name}", 1, 1, f"this file is not read: call it {path.stem}.yaml")
 
 
 def _yaml_files(root: Path, folder: str) -> Iterator[tuple[Path, bytes]]:
@@ -247,7 +260,9 @@ class _Check:
         line, column = send.line, send.spot.column
         for version in self.templates.lacking(send.template, "unsubscribe_url"):
             mend = f"put {{{{ unsubscribe_url }}}} into {version}"
-            yield Problem(self.file, line, column, f"marketing mail '{send.template}' lacks the unsubscribe link: {mend}")
+            yield Problem(
+                self.file, line, column, f"marketing mail '{send.template}' lacks the unsubscribe link: {mend}"
+            )
         if not self.config.organisation.postal_address:
             message = f"marketing mail '{send.template}' needs organisation.postal_address in config.yaml"
             yield Problem(self.file, line, column, message)

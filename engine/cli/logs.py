@@ -19,7 +19,7 @@ _NOISY: Final = ("apscheduler", "asyncio", "sqlalchemy", "urllib3", "uvicorn", "
 
 _MASKED: Final = (
     (re.compile(r"(://[^/\s:@]*:)[^@/\s]+@"), r"\1***@"),  # a password in a URL
-    (re.compile(r"([^\s<>@\"'=,;:(){}\[\]\\])[^\s<>@\"'=,;:(){}\[\]\\]*@([\w.-]+\.\w+)"), r"\1***@\2"),
+    (re.compile(r"([^\s<>@\"'=,;:(){}\[\]\\*])[^\s<>@\"'=,;:(){}\[\]\\]*@([\w.-]+\.\w+)"), r"\1***@\2"),
     (re.compile(r"(?<![\w.])(\+\d{2}|0\d)\d{5,12}(\d{2})(?![\w.])"), r"\1***\2"),
     (re.compile(r"(/(?:u|p|c|o|view|confirm)/)[\w.~=-]{8,}"), r"\1***"),
     (re.compile(r"\b(Basic|Bearer)\s+[\w.~+/=-]+", re.IGNORECASE), r"\1 ***"),

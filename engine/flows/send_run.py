@@ -31,6 +31,7 @@ _SLICES = 50  # of one run that may wait to be shown; further ones are merged
 _RUNS = 20  # that may wait to be shown; older ones are not shown at all
 _TRIES = 3  # to show a run that is over
 _LOOK_AGAIN = 2.0  # seconds between two attempts to find Prefect
+_LONGEST_REST = 60.0  # seconds between two starts of a process that keeps failing
 
 
 class _Run:
@@ -82,6 +83,8 @@ class PrefectWindow:
         self._changed = Condition()
         self._end_at: float | None = None
         self._screen: Screen | None = None
+        self._failures = 0
+        self._started_at = self._start_at = monotonic()
         self._told_absent = False
         self._thread = Thread(target=self._work, name="prefect-window", daemon=True)
         self._thread.start()
@@ -163,19 +166,24 @@ class PrefectWindow:
             self._rest(_LOOK_AGAIN)
 
     def _find_screen(self) -> Screen | None:
-        """The process that shows, started if need be; None while Prefect is not there."""
+        """The process that shows, started if need be; None while Prefect is not there, or that process keeps failing."""
         if self._screen is not None and self._screen.lives:
             return self._screen
         if self._screen is not None:
             self._screen.close(0)
             self._screen = None
+            self._failures = self._failures + 1 if monotonic() - self._started_at < _LONGEST_REST else 1
+            self._start_at = monotonic() + min(2.0**self._failures, _LONGEST_REST)
+        if monotonic() < self._start_at:
+            return None
         api = self._find_api()
         if api is None or not api.answers():
             if api is not None and not self._told_absent:
                 log.info("Prefect does not answer at %s yet; sending does not wait for it", api.url)
-            self._told_absent = True
+                self._told_absent = True
             return None
         self._told_absent = False
+        self._started_at = monotonic()
         self._screen = Screen(api, self._log_file, self._heard)
         self._screen.tell({"tidy": self._ask(runs.ended_flow_runs) or []})
         return self._screen

@@ -236,7 +236,7 @@ class _Course:
             if answer.holds:
                 line = TraceLine(rule.path, rule.label(), answer.found, f"exit: {rule.reason}")
                 return Decision(self._end(after_goal, rule.reason), effects, (*trace, line))
-        return self._walk(enrollment, after_goal, effects, trace)
+        return self._set_out(enrollment, after_goal, effects, trace)
 
     def _standing_questions(self, enrollment: Enrollment) -> tuple[Question, ...]:
         """Exit rules before every step, and the goal while its window is open."""
@@ -268,21 +268,36 @@ class _Course:
         )
         return reached, (TraceLine("goal", goal.label(), answer.found, "reached"),)
 
-    def _walk(
+    def _set_out(
         self, before: Enrollment, enrollment: Enrollment, effects: tuple[Effect, ...], trace: tuple[TraceLine, ...]
     ) -> Decision | Undecided:
+        """On from where it stands, or to the first step."""
+        if enrollment.step is not None:
+            return self._walk(before, enrollment, effects, trace, arriving=False)
+        if self.machine.start is None:
+            return Decision(self._end(enrollment, "completed"), effects, trace)
+        if self.facts.paused:
+            return Decision(self._waits_for_resume(enrollment), effects, trace)
+        return self._walk(before, self._arrive(enrollment, self.machine.start), effects, trace, arriving=True)
+
+    def _walk(
+        self,
+        before: Enrollment,
+        enrollment: Enrollment,
+        effects: tuple[Effect, ...],
+        trace: tuple[TraceLine, ...],
+        *,
+        arriving: bool,
+    ) -> Decision | Undecided:
         """Move from state to state until one stays, ends, or asks."""
-        arriving = False
-        if enrollment.step is None:
-            if self.machine.start is None:
-                return Decision(self._end(enrollment, "completed"), effects, trace)
-            enrollment, arriving = self._arrive(enrollment, self.machine.start), True
         while True:
             state = self.machine.states[enrollment.step or ""]
             move = state.move(Visit(enrollment, arriving, self.signal, self.signal.at, self.facts, self.now))
             match move:
                 case Ask(questions=questions):
                     return Undecided(questions, enrollment)
+                case Go() | End() if self.facts.paused:
+                    return Decision(self._waits_for_resume(enrollment), effects, trace)
                 case Ignore():
                     return Decision(enrollment, effects, trace, changed=enrollment != before)
                 case Stay():
@@ -301,6 +316,11 @@ class _Course:
                     enrollment, arriving = self._arrive(enrollment, move.target), True
                 case _:
                     assert_never(move)
+
+    def _waits_for_resume(self, enrollment: Enrollment) -> Enrollment:
+        """Its timer, which a paused journey keeps back, is set to this moment: on resume it goes on as if decided now."""
+        due = self.signal.at if enrollment.due_at is None else min(enrollment.due_at, self.signal.at)
+        return replace(enrollment, due_at=due)
 
     def _arrive(self, enrollment: Enrollment, step: str) -> Enrollment:
         return replace(enrollment, step=step, visit=enrollment.visit + 1, arrived_at=self.signal.at, due_at=None)

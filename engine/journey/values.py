@@ -123,12 +123,15 @@ class Previous:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that a decision may look at besides its arguments. `zone`: the contact's time zone, else the organisation's."""
+    """All that a decision may look at besides its arguments. `zone`: the contact's time zone, else the organisation's.
+    `paused`: the journey is; people still enter and leave, and nobody moves from step to step.
+    """
 
     contact_id: int
     zone: str
     answers: Mapping[str, Answer] = field(default_factory=dict)
     previous: Previous = field(default_factory=Previous)
+    paused: bool = False
 
 
 # --- what a decision says ---------------------------------------------------------------------------------------------

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import assert_never
 
+import psycopg
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from engine.errors import DatabaseUnavailableError, WorkspaceError
 from engine.journey.decide import concerns, decide, entry_key, triggered_by
 from engine.journey.machine import Machine
 from engine.journey.values import (
@@ -20,18 +25,24 @@ from engine.journey.values import (
     PlanSend,
     Previous,
     Signal,
+    TraceLine,
     Undecided,
 )
 from engine.run import occurrences
 from engine.run.machines import Machines, Running
-from engine.store import enrollments, holds, sends, signals, traces
+from engine.store import dead_letters, enrollments, holds, sends, signals, traces
 from engine.store.answers import Case, answer
+from engine.store.bulk import as_json
 from engine.store.enrollments import Standing
 from engine.store.sends import NewSend
 from engine.store.signals import ClaimedContact, DueSignal, NewSignal
 from engine.store.traces import NewTrace
 
+log = logging.getLogger(__name__)
+
 CLAIM = 500
+_EACH = 50
+"""Most signals of one contact in one claim: somebody with thousands must not keep the others of the claim waiting."""
 _PRIORITY = 50
 
 
@@ -49,20 +60,89 @@ def advance(engine: Engine, machines: Machines, zone: str, now: datetime, most: 
     """Decide everything that is due for up to `most` contacts. `zone`: of contacts that have none of their own.
 
     Safe to run in any number of processes: contacts that another one works on are passed over. Zero contacts: nothing is due.
+    A signal that can't be decided, whatever the fault, becomes a dead letter with a trace, and stops nobody else (P11).
     """
+    while True:
+        try:
+            return _advance(engine, machines, zone, now, most)
+        except Exception as error:  # promise P11: one bad signal never stops the others
+            if _passes(error):
+                raise
+            if most == 1:
+                return _advance_by_one(engine, machines, zone, now)
+            most = max(1, most // 8)  # until the bad one stands alone, or is not among them
+
+
+def _advance(engine: Engine, machines: Machines, zone: str, now: datetime, most: int) -> Advanced:
     with engine.begin() as conn:
-        paused = [hold.name for hold in holds.standing(conn) if hold.scope == "journey"]
+        paused = _paused(conn)
         people = signals.claim(conn, now, most, paused)
-        if not people:
-            return Advanced()
-        running = machines.applied(conn)
-        due = signals.take(conn, [person.id for person in people], now, paused)
-        _rearm_dates(conn, running, due, zone, now)
-        claim = _Claim(conn, machines, running, people, zone, now)
-        for wave in _waves(due):
-            claim.decide(wave)
-        claim.save()
-        return claim.summary(sum(map(len, due.values())))
+        due = signals.take(conn, [person.id for person in people], now, paused, _EACH) if people else {}
+        return _decide(conn, machines, people, due, paused, zone, now)
+
+
+def _advance_by_one(engine: Engine, machines: Machines, zone: str, now: datetime) -> Advanced:
+    """Decide the one signal that comes first; if that can't be done, bury it."""
+    with engine.begin() as conn:
+        paused = _paused(conn)
+        people = signals.claim(conn, now, 1, paused)
+        due = signals.take(conn, [person.id for person in people], now, paused, 1)
+        try:
+            with conn.begin_nested():
+                return _decide(conn, machines, people, due, paused, zone, now)
+        except Exception as error:  # as above
+            if _passes(error):
+                raise
+            for contact, (only,) in due.items():
+                log.exception("signal %d of contact %d can't be decided: dead letter", only.id, contact)
+                _bury(conn, contact, only, error, now)
+            return Advanced(len(people), len(due))
+
+
+def _decide(
+    conn: Connection,
+    machines: Machines,
+    people: list[ClaimedContact],
+    due: dict[int, list[DueSignal]],
+    paused: list[str],
+    zone: str,
+    now: datetime,
+) -> Advanced:
+    if not people:
+        return Advanced()
+    running = machines.applied(conn)
+    _rearm_dates(conn, running, due, zone, now)
+    claim = _Claim(conn, machines, running, people, paused, zone, now)
+    for wave in _waves(due):
+        claim.decide(wave)
+    claim.save()
+    return claim.summary(sum(map(len, due.values())))
+
+
+def _passes(error: Exception) -> bool:
+    """True for what is nobody's signal's fault: the database is away, busy or out of something. The same may go well later."""
+    if isinstance(error, DatabaseUnavailableError | PoolTimeoutError):
+        return True
+    said = error.orig if isinstance(error, DBAPIError) else error
+    too_big = isinstance(said, psycopg.Error) and (said.sqlstate or "").startswith("54")
+    return isinstance(said, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError) and not too_big
+
+
+def _paused(conn: Connection) -> list[str]:
+    return [hold.name for hold in holds.standing(conn) if hold.scope == "journey"]
+
+
+def _bury(conn: Connection, contact: int, due: DueSignal, error: Exception, now: datetime) -> None:
+    """Keep a signal that can't be decided where it is seen, with all that is needed to queue it again."""
+    signal = due.signal
+    reason = f"{signal.kind} signal: {type(error).__name__}: {error}".replace("\0", "")
+    payload = {
+        "contact_id": contact, "enrollment_id": due.enrollment_id, "journey": due.journey, "kind": signal.kind, "at": signal.at,
+        "visit": signal.visit, "event_id": signal.event.id if signal.event is not None else None, "data": dict(signal.data),
+    }  # fmt: skip
+    dead_letters.write(conn, [("advance", None, reason, as_json(payload) or "")], now)
+    line = TraceLine("", "a decision", reason, "undecided")
+    traces.write(conn, [NewTrace(contact, due.enrollment_id, due.journey or "", signal.at, signal.kind, (line,))])
 
 
 def _waves(due: dict[int, list[DueSignal]]) -> Iterator[dict[int, DueSignal]]:
@@ -103,10 +183,12 @@ class _Claim:
         machines: Machines,
         running: list[Running],
         people: list[ClaimedContact],
+        paused: list[str],
         zone: str,
         now: datetime,
     ) -> None:
         self._conn, self._machines, self._running, self._zone, self._now = conn, machines, running, zone, now
+        self._paused = frozenset(paused)
         self._people = {person.id: person for person in people}
         self._open = enrollments.open_for(conn, list(self._people))
         self._before = {s.enrollment.id: s.enrollment for group in self._open.values() for s in group}
@@ -117,6 +199,7 @@ class _Claim:
         self._fired: set[int] = set()
         self._sends: list[NewSend] = []
         self._traces: list[NewTrace] = []
+        self._undecidable: list[tuple[int, DueSignal, WorkspaceError]] = []
 
     # --- deciding ---
 
@@ -131,7 +214,12 @@ class _Claim:
         for standing in self._open.get(person.id, ()):
             if due.enrollment_id is not None and due.enrollment_id != standing.enrollment.id:
                 continue
-            machine = self._machines.version(self._conn, standing.version_id)
+            try:
+                machine = self._machines.version(self._conn, standing.version_id)
+            except WorkspaceError as error:
+                if due.enrollment_id is not None:  # what happens is also found later, in the history
+                    self._undecidable.append((person.id, due, error))
+                continue
             if due.signal.kind == "timer" and due.enrollment_id is not None:
                 self._fired.add(due.enrollment_id)
             if concerns(machine, standing.enrollment, due.signal):
@@ -187,7 +275,8 @@ class _Claim:
             items = [item for item, _ in undecided]
 
     def _decide(self, item: _Item) -> Decision | Undecided:
-        facts = Facts(item.contact.id, item.contact.timezone or self._zone, item.answers, item.previous)
+        zone, paused = item.contact.timezone or self._zone, item.journey in self._paused
+        facts = Facts(item.contact.id, zone, item.answers, item.previous, paused)
         inside = item.standing.enrollment if item.standing is not None else None
         return decide(item.machine, inside, item.signal, facts, self._now)
 
@@ -262,6 +351,8 @@ class _Claim:
         signals.put(conn, self._timers())
         sends.plan(conn, self._sends)
         traces.write(conn, self._traces)
+        for contact, due, error in self._undecidable:
+            _bury(conn, contact, due, error, self._now)
 
     def _timer_is_stale(self, after: Enrollment) -> bool:
         before = self._before[after.id]

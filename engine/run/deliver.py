@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from channels.base import Accepted, Adapter, Ambiguous, Message, Receipt, Rejected, Throttled, Unreachable
 from channels.base import Connection as Line
 from engine.consent.permit import Allowed, ChannelFacts, DueSend, Held, SendFacts, Withheld, permit
-from engine.errors import DatabaseUnavailableError, RenderError
+from engine.errors import DatabaseUnavailableError, RenderError, WorkspaceError
 from engine.journey.decide import exit_questions
 from engine.journey.values import Enrollment
 from engine.run.machines import Machines
@@ -113,11 +113,14 @@ class Courier:
         ready, counts = self._intend(group, fence)
         started = monotonic()
         endings: list[Ending] = []
+        shut: dict[str, str] = {}
         for channel, batch in _by_channel(ready).items():
-            endings.extend(self._carry(channel, batch, started))
+            endings.extend(self._carry(channel, batch, started, shut))
         if endings:
             self._record(endings, fence)
             counts = counts.plus(Counts(dict(Counter(e.state for e in endings))))
+        for channel, detail in shut.items():
+            self._shut(channel, detail)
         return counts
 
     def _record(self, endings: Sequence[Ending], fence: int) -> None:
@@ -138,12 +141,17 @@ class Courier:
     def _intend(self, group: Sequence[Claimed], fence: int) -> tuple[list[_Ready], Counts]:
         now = self._post.clock()
         with self._post.engine.begin() as conn:
-            locked = intents.lock(conn, [c.id for c in group], [c.contact_id for c in group], fence)
-            mine = [send for send in locked if send.ours and not send.held]
+            people = {c.contact_id for c in group}
+            locked = [send for send in intents.lock(conn, [c.id for c in group], sorted(people), fence) if send.ours]
+            # One whose contact was merged meanwhile now belongs to somebody whose row is not locked (promise P4).
+            mine = [send for send in locked if not send.held and send.contact_id in people]
+            later = [(send.id, now) for send in locked if send.held or send.contact_id not in people]
+            unreadable = self._unreadable(conn, mine)
+            later += [(send.id, now + _LOOK_AGAIN) for send in mine if send.version_id in unreadable]
+            mine = [send for send in mine if send.version_id not in unreadable]
             exited = self._exited(conn, mine, now)
             ready: list[_Ready] = []
             endings: list[Ending] = []
-            later = [(send.id, now) for send in locked if send.ours and send.held]
             for send in mine:
                 verdict = permit(_due(send), self._facts(send, send.id in exited, now), now)
                 match verdict:
@@ -160,23 +168,34 @@ class Courier:
                         endings.append(Ending(send.id, state, "refused" if send.refused else reason))
                     case _:
                         assert_never(verdict)
-            intents.intend(conn, [item.intent for item in ready], self._post.worker, fence, now)
+            begun = intents.intend(conn, [item.intent for item in ready], self._post.worker, fence, now)
             intents.postpone(conn, later, fence)
             intents.end(conn, endings, fence, now)
+        ready = [item for item in ready if item.send.id in begun]
         return ready, Counts(dict(Counter(e.state for e in endings)))
 
     def _exited(self, conn: Connection, group: Sequence[LockedSend], now: datetime) -> set[int]:
         """Sends whose enrollment has ended, or one of whose exit rules holds at this moment."""
         gone = {send.id for send in group if not send.enrolled}
         cases = []
-        for send in group:
+        for ix, send in enumerate(group):
             machine = self._post.machines.version(conn, send.version_id)
             if send.id not in gone and machine.exits:
                 standing = _standing(send)
                 questions = exit_questions(machine, standing, now)
-                cases.append(Case(send.id, send.version_id, send.contact_id, standing, None, questions))
+                cases.append(Case(ix, send.version_id, send.contact_id, standing, None, questions))
         answers = answer(conn, cases, now) if cases else {}
-        return gone | {send_id for (send_id, _), found in answers.items() if found.holds}
+        return gone | {group[ix].id for (ix, _), found in answers.items() if found.holds}
+
+    def _unreadable(self, conn: Connection, group: Sequence[LockedSend]) -> set[int]:
+        """Stored versions that this Alur can't read; their sends stay in the outbox for one that can."""
+        versions = set()
+        for version_id in {send.version_id for send in group}:
+            try:
+                self._post.machines.version(conn, version_id)
+            except WorkspaceError:
+                versions.add(version_id)
+        return versions
 
     def _facts(self, send: LockedSend, exited: bool, now: datetime) -> SendFacts:
         channels = {}
@@ -211,14 +230,13 @@ class Courier:
 
     # --- on the wire ---
 
-    def _carry(self, channel: str, batch: Sequence[_Ready], started: float) -> Iterator[Ending]:
-        """One ending per message. A message that was not begun goes back into the outbox."""
-        line = self._lines.get(channel)
-        if line is None:
-            line = self._lines[channel] = self._post.adapters[channel].connect()
+    def _carry(self, channel: str, batch: Sequence[_Ready], started: float, shut: dict[str, str]) -> Iterator[Ending]:
+        """One ending per message. A message that was not begun goes back into the outbox. Never raises: the receipts of
+        the group are known nowhere else. `shut` takes the channel, if the provider refuses our credentials.
+        """
         gate = self._post.gates.get(channel)
-        receipts = line.send([item.message for item in batch])
-        stopped: Throttled | Unreachable | None = None
+        stopped: Throttled | Unreachable | None
+        receipts, stopped = self._begin(channel, batch)
         for item in batch:
             if stopped is None and gate is not None:
                 gate.wait(self._stopping.wait)
@@ -239,7 +257,17 @@ class Courier:
                     gate.close(self._post.clock() + timedelta(seconds=receipt.retry_after))
             elif isinstance(receipt, Unreachable) and receipt.closed:
                 stopped = receipt
-                self._shut(channel, receipt.detail)
+                shut[channel] = receipt.detail
+
+    def _begin(self, channel: str, batch: Sequence[_Ready]) -> tuple[Iterator[Receipt], Unreachable | None]:
+        """The receipts to be asked for one by one; or why nothing can be begun on this channel."""
+        try:
+            line = self._lines.get(channel)
+            if line is None:
+                line = self._lines[channel] = self._post.adapters[channel].connect()
+        except Exception as error:  # noqa: BLE001  third-party code; nothing is on the wire yet
+            return iter(()), Unreachable(f"the adapter failed to connect: {type(error).__name__}: {error}")
+        return _receipts(line, [item.message for item in batch]), None
 
     def _shut(self, channel: str, detail: str) -> None:
         """Our credentials are refused: hold the channel until a person has looked."""
@@ -282,6 +310,11 @@ class Courier:
                 return Ending(send.id, "unknown", reason, outcome="ambiguous", detail=detail)
             case _:
                 assert_never(receipt)
+
+
+def _receipts(line: Line, messages: Sequence[Message]) -> Iterator[Receipt]:
+    """Begun when the first receipt is asked for, so that whatever the adapter raises is met there."""
+    yield from line.send(messages)
 
 
 def _next(receipts: Iterator[Receipt]) -> tuple[Receipt, bool]:

@@ -76,15 +76,21 @@ def never() -> bool:
 
 
 class Drain:
-    """The process's delivering: its couriers, and one send run after the other. One drain a process."""
+    """The process's delivering: its couriers, and one send run after the other. One drain a process; once stopped, it stays so."""
 
-    def __init__(self, post: Post, connections: int, window: Window | None = None) -> None:
-        self._post = post
+    def __init__(
+        self, post: Post, connections: int, window: Window | None = None, slice_seconds: float = SLICE_SECONDS
+    ) -> None:
+        self._post, self._slice_seconds = post, slice_seconds
         self._window: Window = window or NoWindow()
         self._crew = _Crew(post, connections)
 
+    def stop(self) -> None:
+        """Begin no further message, for good: the run that is open ends after what is on the wire. Any thread may call it."""
+        self._crew.stop()
+
     def close(self) -> None:
-        """Begin no further message, finish what is on the wire, hang up."""
+        """Stop, wait for what is on the wire, hang up."""
         self._crew.close()
 
     def any_due(self) -> bool:
@@ -107,7 +113,7 @@ class Drain:
         with post.engine.begin() as conn:
             run_id = runs.open_run(conn, post.worker, post.clock())
         self._window.opened(run_id)
-        run = SendRun(run_id, self._crew, self._window)
+        run = SendRun(run_id, self._crew, self._window, self._slice_seconds)
         try:
             yield run
         finally:
@@ -130,10 +136,10 @@ class Drain:
 class SendRun:
     """A send run that is open: what it sends from the outbox belongs to it."""
 
-    def __init__(self, run_id: int, crew: _Crew, window: Window) -> None:
+    def __init__(self, run_id: int, crew: _Crew, window: Window, slice_seconds: float = SLICE_SECONDS) -> None:
         self.id = run_id
         self.counts = Counts()
-        self._crew, self._window = crew, window
+        self._crew, self._window, self._slice_seconds = crew, window, slice_seconds
         self._outage = Outage("sending")
         self._slices = 0
         self._slice = Counts()
@@ -150,7 +156,7 @@ class SendRun:
         While the database is away it waits for it: a send run outlives that.
         """
         began = idle_since = monotonic()
-        while self._slices < limits.slices and monotonic() - began < limits.seconds and not stopping():
+        while self._slices < limits.slices and monotonic() - began < limits.seconds and not self._stopped(stopping):
             try:
                 worked = self._send_due(stopping)
             except DatabaseUnavailableError as error:
@@ -190,8 +196,7 @@ class SendRun:
         self._cut_when_full()
         try:
             while not (worked and self._cut_when_full()):
-                if stopping():
-                    self._crew.stop()
+                if self._stopped(stopping):
                     break
                 while len(flying) < self._crew.room and (group := self._crew.next_group(self.id)):
                     flying[self._crew.send(group)] = group
@@ -206,6 +211,11 @@ class SendRun:
         self._crew.raise_trouble()
         return worked
 
+    def _stopped(self, stopping: Callable[[], bool]) -> bool:
+        if stopping():
+            self._crew.stop()
+        return self._crew.stopped_working
+
     def _land(self, flying: dict[Future[Counts], list[Claimed]]) -> None:
         for future, group in flying.items():
             if self._crew.stopped_working and future.cancel():
@@ -213,9 +223,10 @@ class SendRun:
                 continue
             counts = future.result()
             self.counts, self._slice = self.counts.plus(counts), self._slice.plus(counts)
+            self._slice_began = self._slice_began or monotonic()
 
     def _cut_when_full(self) -> bool:
-        full = self._slice_began is not None and monotonic() - self._slice_began >= SLICE_SECONDS
+        full = self._slice_began is not None and monotonic() - self._slice_began >= self._slice_seconds
         if full:
             self.cut()
         return full

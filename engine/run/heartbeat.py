@@ -75,6 +75,13 @@ class Duty:
         self._outage.over()
         return mine
 
+    def rests(self, seconds: float) -> bool:
+        """Wait until it is not being done; False when the time is over first."""
+        if not self._busy.acquire(timeout=max(0.0, seconds)):
+            return False
+        self._busy.release()
+        return True
+
 
 def duties(running: Running) -> Sequence[Duty]:
     """All of them."""

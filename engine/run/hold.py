@@ -22,7 +22,7 @@ class RunEndedError(AlurError):
 
 @dataclass(frozen=True)
 class Stopped:
-    """`new` is False when it was held already; `hold` is the one that stands. `kept`: messages that a run gave back."""
+    """`new` is False when it was held already; `hold` is the one that stands. `kept`: how many sends a cancelled run keeps back."""
 
     hold: Hold
     new: bool
@@ -42,7 +42,9 @@ def stop(conn: Connection, hold: Hold) -> Stopped:
     run_id = int(hold.name)
     state = runs.state(conn, run_id)
     if state != "running":
-        raise RunEndedError(f"send run {run_id} is {state} already; to stop what comes next, pause its journey or channel")
+        raise RunEndedError(
+            f"send run {run_id} is {state} already; to stop what comes next, pause its journey or channel"
+        )
     placed = holds.place(conn, hold)
     return Stopped(hold, placed, runs.take_in_outbox(conn, run_id, hold.at))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
@@ -15,6 +17,8 @@ from engine.journey.journey import Journey, read_journey
 from engine.journey.machine import Machine, compile_journey
 from engine.store import journeys
 from engine.store.journeys import LiveJourney
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,16 +35,27 @@ class Machines:
     def __init__(self, fields: Mapping[str, FieldType]) -> None:
         self._fields = fields
         self._by_version: dict[int, Machine] = {}
+        self._broken: dict[int, WorkspaceError] = {}
         self._lock = Lock()
 
     def version(self, conn: Connection, version_id: int) -> Machine:
-        """The machine of a stored version."""
+        """The machine of a stored version. Raises `WorkspaceError` for one that can't be read any more."""
         machine = self._by_version.get(version_id)
-        if machine is None:
-            name, source = journeys.version_source(conn, version_id)
+        if machine is not None:
+            return machine
+        if version_id in self._broken:
+            raise self._broken[version_id]
+        name, source = journeys.version_source(conn, version_id)
+        try:
             machine = compile_journey(read_source(name, source, self._fields))
-            with self._lock:
-                self._by_version[version_id] = machine
+        except WorkspaceError as error:
+            log.warning(
+                "version %d of journey '%s' can't be read any more, nobody moves in it: %s", version_id, name, error
+            )
+            self._broken[version_id] = error
+            raise
+        with self._lock:
+            self._by_version[version_id] = machine
         return machine
 
     def known(self, version_id: int) -> Machine:
@@ -48,8 +63,12 @@ class Machines:
         return self._by_version[version_id]
 
     def applied(self, conn: Connection) -> list[Running]:
-        """Every applied journey, removed ones too, as the database has it now."""
-        return [Running(live, self.version(conn, live.version_id)) for live in journeys.all_applied(conn)]
+        """Every applied journey, removed ones too, as the database has it now; one that can't be read is left out alone."""
+        running: list[Running] = []
+        for live in journeys.all_applied(conn):
+            with suppress(WorkspaceError):  # `version` has told
+                running.append(Running(live, self.version(conn, live.version_id)))
+        return running
 
 
 def read_source(name: str, source: str, fields: Mapping[str, FieldType]) -> Journey:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from engine.audience.segment import Segment, in_order, read_segment
 from engine.document import read_document
@@ -13,6 +15,8 @@ from engine.errors import WorkspaceError
 from engine.grammar import FieldType, Invalid, Reader
 from engine.store import segments
 from engine.store.segments import RefreshResult
+
+log = logging.getLogger(__name__)
 
 
 def read_segment_source(name: str, source: str, fields: Mapping[str, FieldType]) -> Segment:
@@ -27,12 +31,23 @@ def read_segment_source(name: str, source: str, fields: Mapping[str, FieldType])
 
 
 def refresh(engine: Engine, fields: Mapping[str, FieldType], now: datetime) -> dict[str, RefreshResult]:
-    """Refresh all segments, those that others refer to first, each in a transaction of its own."""
+    """Refresh all segments, those that others refer to first, each in a transaction of its own.
+
+    One that can't be read or computed is logged and left as it was; the others go on.
+    """
     with engine.connect() as conn:
         stored = segments.sources(conn)
-    known = {name: read_segment_source(name, source, fields) for name, (_, source) in stored.items()}
+    known: list[Segment] = []
+    for name, (_, source) in stored.items():
+        try:
+            known.append(read_segment_source(name, source, fields))
+        except WorkspaceError as error:
+            log.warning("segment '%s' can't be read any more, nobody enters or leaves it: %s", name, error)
     results = {}
-    for segment in in_order(known.values()):
-        with engine.begin() as conn:
-            results[segment.name] = segments.refresh(conn, segment, stored[segment.name][0], now)
+    for segment in in_order(known):
+        try:
+            with engine.begin() as conn:
+                results[segment.name] = segments.refresh(conn, segment, stored[segment.name][0], now)
+        except DBAPIError as error:
+            log.warning("segment '%s' can't be refreshed: %s", segment.name, error)
     return results

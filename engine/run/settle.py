@@ -16,8 +16,7 @@ from engine.run.deliver import Counts
 from engine.run.drain import SendRun
 from engine.run.machines import Machines
 from engine.run.refresh import refresh
-from engine.store import occurrences as dates
-from engine.store import sends, signals
+from engine.store.agenda import Agenda, read_agenda
 
 
 class Running(Protocol):
@@ -51,29 +50,41 @@ def settle(running: Running, run: SendRun, *, refreshing: bool = True) -> Settle
     """Fire dates, refresh the segments, decide and send until nothing is due at the clock's instant any more.
 
     The clock must stand still meanwhile. What is held (paused, or its channel shut) stays. The same engine, the same
-    rules as `alur run`, only in one thread. `refreshing=False` leaves the segments as they are: a full refresh at every
-    instant of a long stretch of time is dear.
+    rules as `alur run`, only in one thread; what is not due costs nothing. `refreshing=False` leaves the segments as
+    they are: a full refresh at every instant of a long stretch of time is dear.
     """
     now = running.clock()
-    while occurrences.fire(running.engine, running.machines, running.zone, now):
-        pass
-    if refreshing:
-        refresh(running.engine, running.config.fields, now)
     entered, counts = 0, Counts()
+    stuck: set[str] = set()  # due, and held: looked at again when something else has moved
     while True:
-        moved = 0
-        while (advanced := advance(running.engine, running.machines, running.zone, now)).contacts:
-            moved += 1
-            entered += advanced.entered
-        sent = run.drain_now()
-        counts = counts.plus(sent)
-        if not moved and not sent.total:
+        agenda = _agenda(running, now)
+        if agenda.dates and "dates" not in stuck:
+            what, moved = "dates", occurrences.fire(running.engine, running.machines, running.zone, now)
+        elif refreshing:
+            refresh(running.engine, running.config.fields, now)
+            refreshing = False
+            continue
+        elif agenda.signals and "signals" not in stuck:
+            advanced = advance(running.engine, running.machines, running.zone, now)
+            what, moved, entered = "signals", advanced.contacts, entered + advanced.entered
+        elif agenda.sends and "sends" not in stuck:
+            sent = run.drain_now()
+            what, moved, counts = "sends", sent.total, counts.plus(sent)
+        else:
             return Settled(entered, counts)
+        if moved:
+            stuck.clear()
+        else:
+            stuck.add(what)
+
+
+def _agenda(running: Running, now: datetime) -> Agenda:
+    with running.engine.connect() as conn:
+        return read_agenda(conn, now)
 
 
 def next_due(conn: Connection, after: datetime) -> datetime | None:
     """The earliest instant later than `after` at which a wait ends, a date comes or a send may be tried; None: nothing is
     left to happen. What the clock alone changes about segments is found by refreshing them.
     """
-    found = (signals.next_due(conn, after), sends.next_due(conn, after), dates.next_due(conn, after))
-    return min((instant for instant in found if instant is not None), default=None)
+    return read_agenda(conn, after).next

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from engine.store import holds, runs
+from engine.store import holds, runs, sends
 
 SEND_STATES = ("planned", "sending", "accepted", "delivered", "bounced", "complained", "withheld", "failed", "unknown")
 
@@ -58,5 +59,15 @@ def status(conn: Connection, now: datetime) -> dict[str, Any]:
         "steps": [dict(row._mapping) for row in conn.execute(_STEPS)],
         "queue": dict(conn.execute(_QUEUE, {"now": now}).one()._mapping),
         "holds": [{"scope": h.scope, "name": h.name, "reason": h.reason, "by": h.by, "at": h.at} for h in standing],
-        "runs": runs.latest(conn),
+        "runs": [_with_counts(conn, run) for run in runs.latest(conn)],
     }
+
+
+def _with_counts(conn: Connection, run: dict[str, Any]) -> dict[str, Any]:
+    """A run that nobody has closed tells what has become of its sends so far."""
+    if run["state"] in ("finished", "cancelled"):
+        return run
+    so_far: Counter[str] = Counter()
+    for row in sends.of_run(conn, run["id"]):
+        so_far[row["state"]] += row["sends"]
+    return {**run, "counts": dict(so_far)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,12 +10,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, text
 
 from channels.base import Adapter, SearchableAdapter
+from engine.errors import DatabaseUnavailableError
 from engine.store import intents, workers
 from engine.store.intents import Ending
+
+log = logging.getLogger(__name__)
 
 _MOST = 500
 _SETTLED = timedelta(seconds=60)
 """A provider is asked only about requests this old: a younger one may not show up in its search yet."""
+_GIVE_UP = timedelta(days=3)
+"""A doubt that nobody could settle for so long stays one, and the person goes on."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ FROM send s WHERE s.state = 'unknown' AND s.reason = 'reconciling' AND s.channel
   AND s.intent_at <= :settled ORDER BY s.id LIMIT :most FOR UPDATE SKIP LOCKED
 """)
 
+_HOPELESS = text("""
+SELECT id, fence FROM send WHERE state = 'unknown' AND reason = 'reconciling'
+  AND (intent_at <= :long_ago OR channel <> ALL(CAST(:channels AS text[]))) ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+""")
+
 
 def sweep(engine: Engine, adapters: Mapping[str, Adapter], now: datetime) -> Swept:
     """Settle up to 500 sends of each kind. Safe to run in any number of processes at once."""
@@ -50,9 +61,17 @@ def sweep(engine: Engine, adapters: Mapping[str, Adapter], now: datetime) -> Swe
         lapsed = _lapse(conn, searchable, now)
     accepted = planned = 0
     for channel, adapter in searchable.items():
-        with engine.begin() as conn:
-            found, again = _reconcile(conn, channel, adapter, now)
+        try:
+            with engine.begin() as conn:
+                found, again = _reconcile(conn, channel, adapter, now)
+        except DatabaseUnavailableError:
+            raise
+        except Exception:  # third-party code: one provider's trouble must not keep the others waiting
+            log.exception("the provider of %s could not be asked what became of sends", channel)
+            continue
         accepted, planned = accepted + found, planned + again
+    with engine.begin() as conn:
+        _give_up(conn, searchable, now)
     return Swept(lapsed, accepted, planned)
 
 
@@ -65,7 +84,7 @@ def _end_leases_of_the_gone(conn: Connection) -> None:
     if gone:
         free = text("""
             UPDATE send SET lease_until = clock_timestamp() - interval '1 second'
-            WHERE state IN ('planned', 'sending') AND worker_id = ANY(CAST(:gone AS bigint[]))
+            WHERE state IN ('planned', 'sending') AND lease_until > clock_timestamp() AND worker_id = ANY(CAST(:gone AS bigint[]))
         """)
         conn.execute(free, {"gone": sorted(gone)})
 
@@ -112,3 +131,15 @@ def _reconcile(conn: Connection, channel: str, adapter: SearchableAdapter, now: 
     for fence, endings in by_fence.items():
         intents.end(conn, endings, fence, now)
     return accepted, planned
+
+
+def _give_up(conn: Connection, searchable: Mapping[str, SearchableAdapter], now: datetime) -> None:
+    """What can't be asked about any more, or was in vain for days, stays `unknown`; its enrollment is told so."""
+    by_fence: dict[int, list[Ending]] = {}
+    given = {"long_ago": now - _GIVE_UP, "channels": sorted(searchable), "most": _MOST}
+    for row in conn.execute(_HOPELESS, given):
+        by_fence.setdefault(row.fence, []).append(
+            Ending(row.id, "unknown", "ambiguous", detail="the provider could not tell")
+        )
+    for fence, endings in by_fence.items():
+        intents.end(conn, endings, fence, now)

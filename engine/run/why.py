@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection
 
 from engine.run.known import addresses
-from engine.store import consents, contacts, enrollments, events, sends, suppressions, traces
+from engine.store import consents, contacts, enrollments, events, holds, sends, suppressions, traces
 
 REASONS = {
     "no_template": "there is no template for this channel",
@@ -28,7 +29,8 @@ REASONS = {
 
 def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[str, Any]:
     """`journeys`: each passage with its decisions in order; `not_entered`: decisions at the door of others; `messages`: each
-    send, with its reason if it was not sent; `events`, `consents`, `suppressions`: what came in, in order.
+    send, with its reason if it was not sent; `events`, `consents`, `suppressions`: what came in, in order; `holds`: what
+    keeps the contact's steps or messages back now.
 
     With `journey`, only what it did, and only the events that it decided about.
     """
@@ -74,7 +76,16 @@ def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[s
         "events": [e for e in events.of_contact(conn, contact_id) if journey is None or e["at"] in decided],
         "consents": consents.of_contact(conn, contact_id),
         "suppressions": suppressions.of_addresses(conn, addresses(contact) if contact is not None else []),
+        "holds": _holds(conn, passages, messages),
     }
+
+
+def _holds(conn: Connection, passages: list[dict[str, Any]], messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Holds on journeys in which the contact is under way, and on channels by which a message of theirs may go."""
+    journeys = {passage["journey"] for passage in passages if passage["state"] == "active"}
+    channels = {channel for message in messages if message["state"] == "planned" for channel in message["via"]}
+    concerned = {*(("journey", name) for name in journeys), *(("channel", name) for name in channels)}
+    return [asdict(hold) for hold in holds.standing(conn) if (hold.scope, hold.name) in concerned]
 
 
 def because(state: str, reason: str | None) -> str | None:

@@ -1,14 +1,28 @@
-"""Answers to what decisions ask: one query per kind of question and journey version, for a whole batch of people."""
+"""Answers to what decisions ask: one query per journey version's conditions and per event match, for a whole batch of people."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import TIMESTAMP, BigInteger, Connection, Integer, Text, bindparam, cast, func, select, text, true
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Connection,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from engine.audience.condition import Scope
@@ -39,21 +53,21 @@ Answers = dict[tuple[int, str], Answer]
 def answer(conn: Connection, cases: Iterable[Case], now: datetime) -> Answers:
     """The answer to every question of every case, under (case.ix, question.path)."""
     holds: dict[int, list[Case]] = defaultdict(list)
-    happened: dict[tuple[int, str], list[tuple[Case, Happened]]] = defaultdict(list)
+    happened: dict[EventMatch, list[tuple[Case, Happened]]] = defaultdict(list)  # exits and goals often match alike
     left: list[tuple[Case, Left]] = []
     for case in cases:
         if any(isinstance(question, Holds) for question in case.questions):
             holds[case.group].append(case)
         for question in case.questions:
             if isinstance(question, Happened):
-                happened[case.group, question.path].append((case, question))
+                happened[question.match].append((case, question))
             elif isinstance(question, Left):
                 left.append((case, question))
     found: Answers = {}
     for group in holds.values():
         found |= _conditions(conn, group, now)
-    for (_, path), asked in happened.items():
-        found |= _earliest(conn, path, asked, now)
+    for match, asked in happened.items():
+        found |= _earliest(conn, match, asked, now)
     if left:
         found |= _memberships(conn, left)
     return found
@@ -79,14 +93,17 @@ def _subject(case: Case) -> Subject:
 _INSTANT = TIMESTAMP(timezone=True)
 
 
-def _earliest(conn: Connection, path: str, asked: Sequence[tuple[Case, Happened]], now: datetime) -> Answers:
-    match: EventMatch = asked[0][1].match
-    types: dict[str, Any] = {
-        "ix": Integer(), "contact_id": BigInteger(), "entered": Text(), "key": Text(),
-        "since": _INSTANT, "until": _INSTANT, "trigger": BigInteger(),
-    }  # fmt: skip
-    arrays: list[Any] = [cast(bindparam(name), ARRAY(type_)) for name, type_ in types.items()]
-    subject = func.unnest(*arrays).table_valued(*types).render_derived(name="subject")
+_TYPES: Mapping[str, Any] = {
+    "ix": Integer(), "contact_id": BigInteger(), "entered": Text(), "key": Text(),
+    "since": _INSTANT, "until": _INSTANT, "trigger": BigInteger(),
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _earliest_statement(match: EventMatch) -> Select[Any]:
+    """Put together once for each rule: that takes longer than a small claim's whole transaction."""
+    arrays: list[Any] = [cast(bindparam(name), ARRAY(type_)) for name, type_ in _TYPES.items()]
+    subject = func.unnest(*arrays).table_valued(*_TYPES).render_derived(name="subject")
     person = contact.alias("person")
     scope = Scope(
         contact=person,
@@ -99,17 +116,20 @@ def _earliest(conn: Connection, path: str, asked: Sequence[tuple[Case, Happened]
     since, until = cast(subject.c.since, _INSTANT), cast(subject.c.until, _INSTANT)
     rows = match.rows(scope, since=since, until=until, excluding=func.coalesce(cast(subject.c.trigger, BigInteger), -1))
     first = rows.limit(1).lateral("first")
-    query = (
+    return (
         select(subject.c.ix, first.c.id, first.c.occurred_at, first.c.properties)
         .select_from(subject)
         .join(person, person.c.id == cast(subject.c.contact_id, BigInteger))
         .outerjoin(first, true())
     )
-    values: dict[str, list[Any]] = {name: [] for name in types}
-    for case, question in asked:
+
+
+def _earliest(conn: Connection, match: EventMatch, asked: Sequence[tuple[Case, Happened]], now: datetime) -> Answers:
+    values: dict[str, list[Any]] = {name: [] for name in _TYPES}
+    for number, (case, question) in enumerate(asked):
         enrollment = case.enrollment
         row = (
-            case.ix,
+            number,
             case.contact_id,
             as_json(dict(enrollment.event)) if enrollment is not None else None,
             enrollment.key if enrollment is not None else None,
@@ -120,13 +140,15 @@ def _earliest(conn: Connection, path: str, asked: Sequence[tuple[Case, Happened]
         for column, value in zip(values.values(), row, strict=True):
             column.append(value)
     found: Answers = {}
-    for ix, event_id, occurred_at, properties in conn.execute(query, {**values, "now": now}):
+    rows = conn.execute(_earliest_statement(match), {**values, "now": now})
+    for number, event_id, occurred_at, properties in rows:
         what = (
             {"id": event_id, "occurred_at": occurred_at.isoformat(), "properties": properties}
             if event_id is not None
             else None
         )
-        found[ix, path] = Answer(event_id is not None, what)
+        case, question = asked[number]
+        found[case.ix, question.path] = Answer(event_id is not None, what)
     return found
 
 

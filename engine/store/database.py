@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import psycopg
-from alembic import command
-from alembic.config import Config as AlembicConfig
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg.types.array import ListBinaryDumper
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -19,8 +15,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from engine.errors import DatabaseUnavailableError, MigrationNeededError
 from engine.store.embedded import start_embedded
 
+if TYPE_CHECKING:  # takes a third of a second to import, which only an upgrade should cost
+    from alembic.config import Config as AlembicConfig
+
 OLDEST_POSTGRESQL = 15
 VERSION_TABLE = "alur_version"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _UPGRADE_LOCK = 0x616C7572  # "alur"; advisory locks are per database
 
 # What every session is told. `now` comes from Python, so UTC here only makes timestamps come back as UTC.
@@ -112,6 +112,8 @@ def upgrade(engine: Engine) -> None:
         if schema_version(connection) == _newest():
             return
         _refuse_unknown(connection)
+        from alembic import command
+
         config = migrations()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -130,13 +132,18 @@ def check_schema(engine: Engine) -> None:
 
 def schema_version(connection: Connection) -> str | None:
     """The last migration that ran here, or None in a database without our tables."""
-    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    if connection.scalar(text("SELECT to_regclass(:name)"), {"name": VERSION_TABLE}) is None:
+        return None
+    found: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return found
 
 
 def migrations() -> AlembicConfig:
     """Alembic's configuration of our migrations; set `attributes['connection']` before running a command with it."""
+    from alembic.config import Config as AlembicConfig
+
     config = AlembicConfig()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 
@@ -185,14 +192,18 @@ def _version(connection: Connection) -> int:
     return int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000
 
 
+def known_versions() -> list[str]:
+    """The versions that our migrations lead to, in order: the number with which each file's name begins."""
+    return sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
 def _newest() -> str | None:
-    return ScriptDirectory.from_config(migrations()).get_current_head()
+    return next(reversed(known_versions()), None)
 
 
 def _refuse_unknown(connection: Connection) -> None:
     found = schema_version(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(migrations()).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in known_versions():
         raise MigrationNeededError(
             f"{_name(connection.engine.url)} has schema {found}, which a newer Alur has made: install that version of Alur."
         )

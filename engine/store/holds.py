@@ -30,10 +30,12 @@ def standing(conn: Connection) -> list[Hold]:
 
 
 def stopped(conn: Connection) -> Stopped:
-    """The journeys and send runs whose sends must stay in the outbox."""
+    """The journeys, send runs and channels whose sends must stay in the outbox."""
     holds = standing(conn)
     return Stopped(
-        tuple(h.name for h in holds if h.scope == "journey"), tuple(int(h.name) for h in holds if h.scope == "run")
+        tuple(h.name for h in holds if h.scope == "journey"),
+        tuple(int(h.name) for h in holds if h.scope == "run"),
+        tuple(h.name for h in holds if h.scope == "channel"),
     )
 
 

@@ -99,7 +99,8 @@ def lock(conn: Connection, ids: Sequence[int], contacts: Sequence[int], fence: i
 
 def _locked(row: Any) -> LockedSend:
     gone = row.erased_at is not None or row.merged_into is not None
-    person = dict(row.traits)
+    # An address is what was checked on its way in, never a trait that happens to be called so.
+    person = {name: value for name, value in row.traits.items() if name not in ("email", "phone")}
     person |= {
         name: value
         for name in ("user_id", "email", "phone", "locale", "timezone")
@@ -136,22 +137,27 @@ WITH v AS (
     SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS int[]), CAST(:channels AS text[]), CAST(:addresses AS text[]),
         CAST(:consents AS bigint[]), CAST(:hashes AS text[]), CAST(:messages AS text[]))
         AS v(id, attempt, channel, address, consent_id, template_hash, message_id)
+), begun AS (
+    UPDATE send s SET state = 'sending', attempts = v.attempt, channel = v.channel, address = v.address,
+        consent_id = v.consent_id, template_hash = v.template_hash, message_id = v.message_id, intent_at = :now,
+        lease_until = clock_timestamp() + CAST(:lease AS interval)
+    FROM v WHERE s.id = v.id AND s.state = 'planned' AND s.fence = :fence
+    RETURNING s.id
 ), tried AS (
     INSERT INTO attempt (send_id, number, channel, worker_id, fence, intent_at)
-    SELECT id, attempt, channel, :worker, :fence, :now FROM v
+    SELECT v.id, v.attempt, v.channel, :worker, :fence, :now FROM v JOIN begun USING (id)
 )
-UPDATE send s SET state = 'sending', attempts = v.attempt, channel = v.channel, address = v.address,
-    consent_id = v.consent_id, template_hash = v.template_hash, message_id = v.message_id, intent_at = :now,
-    lease_until = clock_timestamp() + CAST(:lease AS interval)
-FROM v WHERE s.id = v.id
+SELECT id FROM begun
 """)
 
 
-def intend(conn: Connection, intents: Sequence[Intent], worker: int, fence: int, now: datetime) -> None:
-    """Commit to sending: rows become `sending` under a fresh lease, each with its attempt."""
+def intend(conn: Connection, intents: Sequence[Intent], worker: int, fence: int, now: datetime) -> set[int]:
+    """Commit to sending: rows become `sending` under a fresh lease, each with its attempt. Gives the sends that did: one
+    whose lease has lapsed and that somebody else has claimed since `lock` is not ours to send.
+    """
     if not intents:
-        return
-    conn.execute(
+        return set()
+    rows = conn.scalars(
         _INTEND,
         {
             "ids": [i.send_id for i in intents],
@@ -167,6 +173,7 @@ def intend(conn: Connection, intents: Sequence[Intent], worker: int, fence: int,
             "lease": LEASE,
         },
     )
+    return set(rows)
 
 
 _POSTPONE = text("""
@@ -247,14 +254,19 @@ def end(conn: Connection, endings: Sequence[Ending], fence: int, now: datetime) 
                 "ids": [e.send_id for e in endings],
                 "states": [e.state for e in endings],
                 "reasons": [e.reason for e in endings],
-                "providers": [e.provider_id for e in endings],
+                "providers": [_storable(e.provider_id) for e in endings],
                 "nexts": [e.next_at for e in endings],
                 "refused": [e.refused for e in endings],
                 "outcomes": [e.outcome for e in endings],
-                "details": [e.detail for e in endings],
+                "details": [_storable(e.detail) for e in endings],
                 "fence": fence,
                 "now": now,
             },
         )
         or 0
     )
+
+
+def _storable(words: str | None) -> str | None:
+    """What a provider said, as PostgreSQL takes it: an odd byte in one answer must not cost the group its receipts."""
+    return None if words is None else words.encode("utf-8", "replace").decode().replace("\0", "")

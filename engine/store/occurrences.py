@@ -43,11 +43,12 @@ def values(conn: Connection, field: str, contacts: Sequence[int] | None = None) 
 
 
 def pending(conn: Connection, journey: str, contacts: Sequence[int] | None = None) -> dict[int, Occurrence]:
-    """What is armed for these contacts, or for all."""
+    """What is armed for these contacts, or for all; locked, so that what another process fires now is not armed again."""
     query = select(occurrence).where(occurrence.c.journey == journey)
     if contacts is not None:
         query = query.where(occurrence.c.contact_id.in_(contacts))
-    return {row.contact_id: Occurrence(*row) for row in conn.execute(query)}
+    rows = conn.execute(query.order_by(occurrence.c.contact_id).with_for_update())
+    return {row.contact_id: Occurrence(*row) for row in rows}
 
 
 _ARM = text("""

@@ -74,6 +74,7 @@ free AS MATERIALIZED (
     WHERE state = 'planned' AND next_at <= :now
       AND (lease_until IS NULL OR lease_until < clock_timestamp())
       AND NOT journey = ANY(CAST(:held AS text[])) AND NOT coalesce(run_id, 0) = ANY(CAST(:held_runs AS bigint[]))
+      AND NOT via <@ CAST(:shut AS text[])
     ORDER BY next_at, priority DESC, due_at, journey LIMIT :most
     FOR UPDATE SKIP LOCKED
 )
@@ -95,17 +96,20 @@ WHERE id = ANY(CAST(:ids AS bigint[])) AND fence = :fence AND state = 'planned'
 
 @dataclass(frozen=True)
 class Stopped:
-    """What holds keep back: sends of these journeys, and sends that belong to these send runs."""
+    """What holds keep back: sends of these journeys, sends that belong to these send runs, and sends that could go over
+    none but these channels.
+    """
 
     journeys: tuple[str, ...] = ()
     runs: tuple[int, ...] = ()
+    channels: tuple[str, ...] = ()
 
 
 def claim(conn: Connection, worker: int, run: int | None, now: datetime, most: int, stopped: Stopped) -> list[Claimed]:
     """Lease up to `most` sends that are due; what is held, or leased by others, is passed over."""
     given = {
         "now": now, "worker": worker, "run": run, "most": most, "lease": LEASE,
-        "held": list(stopped.journeys), "held_runs": list(stopped.runs),
+        "held": list(stopped.journeys), "held_runs": list(stopped.runs), "shut": list(stopped.channels),
     }  # fmt: skip
     rows = sorted(conn.execute(_CLAIM, given), key=lambda r: (r.next_at, -r.priority, r.due_at, r.journey, r.id))
     return [Claimed(row.id, row.contact_id, row.enrollment_id, row.fence) for row in rows]
@@ -129,9 +133,11 @@ def any_due(conn: Connection, now: datetime, stopped: Stopped) -> bool:
     query = text("""
         SELECT EXISTS (SELECT 1 FROM send WHERE state = 'planned' AND next_at <= :now
         AND (lease_until IS NULL OR lease_until < clock_timestamp())
-        AND NOT journey = ANY(CAST(:held AS text[])) AND NOT coalesce(run_id, 0) = ANY(CAST(:held_runs AS bigint[])))
+        AND NOT journey = ANY(CAST(:held AS text[])) AND NOT coalesce(run_id, 0) = ANY(CAST(:held_runs AS bigint[]))
+        AND NOT via <@ CAST(:shut AS text[]))
     """)
-    return bool(conn.scalar(query, {"now": now, "held": list(stopped.journeys), "held_runs": list(stopped.runs)}))
+    given = {"held": list(stopped.journeys), "held_runs": list(stopped.runs), "shut": list(stopped.channels)}
+    return bool(conn.scalar(query, {"now": now, **given}))
 
 
 def count_due(conn: Connection, now: datetime) -> int:
@@ -165,7 +171,8 @@ def of_run(conn: Connection, run_id: int) -> list[dict[str, Any]]:
 def of_contact(conn: Connection, contact_id: int) -> list[dict[str, Any]]:
     """Every send of a contact, oldest first."""
     query = text("""
-        SELECT id, journey, enrollment_id, step, template, via, channel, state, reason, detail, due_at, intent_at, ended_at, provider_id
+        SELECT id, journey, enrollment_id, step, template, via, channel, state, reason, detail, due_at,
+               next_at, attempts, address, intent_at, ended_at, provider_id
         FROM send WHERE contact_id = :contact ORDER BY due_at, id
     """)
     return [dict(row._mapping) for row in conn.execute(query, {"contact": contact_id})]

@@ -22,6 +22,7 @@ class DueSignal:
     id: int
     enrollment_id: int | None
     signal: Signal
+    journey: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,47 +33,67 @@ class ClaimedContact:
     timezone: str | None
 
 
-# Two workers take different signals (SKIP LOCKED), then the contacts that nobody else holds; a contact's signals are
-# then taken all together, those beyond the limit too, so that none is decided before an earlier one.
+# Only contacts are locked, and nobody is waited for: a claim that held signals of somebody whom another worker has would
+# wait for that one, and it for us. A contact's signals are then taken from its first one on, those beyond the limit too,
+# so that none is decided before an earlier one.
 _CLAIM = text("""
-WITH due AS MATERIALIZED (
-    SELECT contact_id FROM signal
-    WHERE at <= :now AND NOT (kind IN ('timer', 'send') AND coalesce(journey, '') = ANY(CAST(:paused AS text[])))
-    ORDER BY at, id LIMIT :most FOR UPDATE SKIP LOCKED
-)
-SELECT c.id, c.timezone FROM contact c WHERE c.id IN (SELECT contact_id FROM due) ORDER BY c.id FOR UPDATE OF c SKIP LOCKED
+SELECT c.id, c.timezone, c.merged_into FROM signal s JOIN contact c ON c.id = s.contact_id
+WHERE s.at <= :now AND NOT (s.kind IN ('timer', 'send') AND coalesce(s.journey, '') = ANY(CAST(:paused AS text[])))
+ORDER BY s.at, s.id LIMIT :most FOR UPDATE OF c SKIP LOCKED
+""")
+
+# Whoever signals without the contact's lock (the end of a send, a date, a refresh) may do so while it is being merged.
+_FORWARD = text("""
+UPDATE signal s SET contact_id = c.merged_into FROM contact c
+WHERE c.id = s.contact_id AND c.id = ANY(CAST(:gone AS bigint[])) AND c.merged_into IS NOT NULL
 """)
 
 _TAKE = text("""
-WITH taken AS (
-    DELETE FROM signal WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND at <= :now
+WITH due AS (
+    SELECT id, row_number() OVER (
+        PARTITION BY contact_id ORDER BY at, CASE kind WHEN 'event' THEN 0 WHEN 'timer' THEN 2 ELSE 1 END, id
+    ) AS place
+    FROM signal WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND at <= :now
     AND NOT (kind IN ('timer', 'send') AND coalesce(journey, '') = ANY(CAST(:paused AS text[])))
-    RETURNING id, contact_id, enrollment_id, kind, at, visit, event_id, data
+), taken AS (
+    DELETE FROM signal s USING due WHERE s.id = due.id AND due.place <= :each
+    RETURNING s.id, s.contact_id, s.enrollment_id, s.journey, s.kind, s.at, s.visit, s.event_id, s.data, due.place
 )
-SELECT t.id, t.contact_id, t.enrollment_id, t.kind, t.at, t.visit, t.data,
+SELECT t.id, t.contact_id, t.enrollment_id, t.journey, t.kind, t.at, t.visit, t.data,
        e.id AS event, e.name, e.properties, e.occurred_at, e.received_at, e.starts
 FROM taken t LEFT JOIN event e ON e.id = t.event_id
-ORDER BY t.at, CASE t.kind WHEN 'event' THEN 0 WHEN 'timer' THEN 2 ELSE 1 END, t.id
+ORDER BY t.contact_id, t.place
 """)
 
 
 def claim(conn: Connection, now: datetime, most: int, paused: Collection[str]) -> list[ClaimedContact]:
-    """Lock up to `most` contacts that have something due; timers and send ends of paused journeys are passed over."""
-    rows = conn.execute(_CLAIM, {"now": now, "most": most, "paused": list(paused)})
-    return [ClaimedContact(row.id, row.timezone) for row in rows]
+    """Lock up to `most` contacts that have something due; timers and send ends of paused journeys are passed over.
+
+    Signals of a contact that was merged into another one go over to that one.
+    """
+    people: dict[int, ClaimedContact] = {}
+    gone: set[int] = set()
+    for row in conn.execute(_CLAIM, {"now": now, "most": most, "paused": list(paused)}):
+        if row.merged_into is not None:
+            gone.add(row.id)
+        else:
+            people[row.id] = ClaimedContact(row.id, row.timezone)
+    if gone:
+        conn.execute(_FORWARD, {"gone": sorted(gone)})
+    return list(people.values()) if people or not gone else claim(conn, now, most, paused)
 
 
 def take(
-    conn: Connection, contacts: Sequence[int], now: datetime, paused: Collection[str]
+    conn: Connection, contacts: Sequence[int], now: datetime, paused: Collection[str], each: int
 ) -> dict[int, list[DueSignal]]:
-    """Remove all due signals of the claimed contacts from the queue, in the order in which they must be decided."""
+    """Remove the first `each` due signals of every claimed contact from the queue, in the order in which they must be decided."""
     taken: dict[int, list[DueSignal]] = defaultdict(list)
-    for row in conn.execute(_TAKE, {"contacts": list(contacts), "now": now, "paused": list(paused)}):
+    for row in conn.execute(_TAKE, {"contacts": list(contacts), "now": now, "paused": list(paused), "each": each}):
         event = None
         if row.event is not None:
             event = Event(row.event, row.name, row.properties, row.occurred_at, row.received_at, row.starts)
         found = Signal(row.kind, row.at, row.visit, event, row.data or {})
-        taken[row.contact_id].append(DueSignal(row.id, row.enrollment_id, found))
+        taken[row.contact_id].append(DueSignal(row.id, row.enrollment_id, found, row.journey))
     return taken
 
 

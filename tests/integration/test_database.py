@@ -15,6 +15,7 @@ import psutil
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
@@ -25,6 +26,8 @@ from engine.store.database import (
     connect,
     create_database,
     drop,
+    known_versions,
+    migrations,
     open_database,
     refuse_old,
     schema_version,
@@ -63,6 +66,11 @@ def test_the_migrations_make_exactly_the_schema_of_the_tables(conn: Connection, 
         wanted = described(other)
     assert described(conn) == wanted, "run: make migration NUMBER=.. TEXT=.."
     assert compare_metadata(MigrationContext.configure(conn, opts={"version_table": VERSION_TABLE}), metadata) == []
+
+
+def test_a_migration_is_numbered_in_its_file_name_as_in_itself_and_the_last_one_is_the_head() -> None:
+    scripts = ScriptDirectory.from_config(migrations())
+    assert [script.revision for script in scripts.walk_revisions()] == known_versions()[::-1]
 
 
 def test_upgrading_an_upgraded_database_changes_nothing(database: Engine) -> None:

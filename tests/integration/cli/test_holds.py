@@ -17,7 +17,8 @@ def town(desk: Desk) -> Desk:
     desk.alur("apply", "--yes")
     desk.clock.move_to(system_clock())
     desk.takes(
-        identify("ani", first_name="Ani", phone="0812-3456-7890", consent=["offers"]), track("signed_up", "ani", plan="free")
+        identify("ani", first_name="Ani", phone="0812-3456-7890", consent=["offers"]),
+        track("signed_up", "ani", plan="free"),
     )
     return desk
 
@@ -28,7 +29,9 @@ def _sends(desk: Desk) -> list[str]:
 
 
 def _holds(desk: Desk) -> list[tuple[str, str, str]]:
-    return [(hold["scope"], hold["name"], hold["reason"]) for hold in desk.alur("status", "--output", "json").json["holds"]]
+    return [
+        (hold["scope"], hold["name"], hold["reason"]) for hold in desk.alur("status", "--output", "json").json["holds"]
+    ]
 
 
 def test_a_paused_journey_takes_no_step_until_it_is_resumed(town: Desk) -> None:
@@ -77,11 +80,15 @@ def test_a_cancelled_send_run_keeps_back_what_is_due_until_it_is_resumed(town: D
         with drain.opened() as run:
             assert advance(app.engine, app.machines, app.zone, app.clock()).planned == 1
             done = town.alur("cancel", str(run.id))
+            (row,) = town.alur("status", "--output", "json").json["runs"]
+            assert (row["state"], row["counts"]) == ("running", {"planned": 1})
             assert run.drain_now().total == 0
         drain.close()
     assert done.err == f"send run {run.id} is cancelled; 1 send kept back. To let it go on: alur resume {run.id}\n"
     assert _holds(town) == [("run", str(run.id), "cancelled")]
-    assert [(row["id"], row["state"]) for row in town.alur("status", "--output", "json").json["runs"]] == [(run.id, "cancelled")]
+    assert [(row["id"], row["state"]) for row in town.alur("status", "--output", "json").json["runs"]] == [
+        (run.id, "cancelled")
+    ]
     town.settles(minutes=1)
     assert _sends(town) == ["planned"]
     assert town.alur("resume", str(run.id)).err == f"send run {run.id} goes on\n"
@@ -108,7 +115,9 @@ def test_a_send_run_that_is_over_can_not_be_cancelled(town: Desk) -> None:
         (("cancel", "9" * 30), f"alur: no journey '{'9' * 30}'; there are welcome\n"),
     ],
 )
-def test_an_unknown_name_is_an_error_that_says_which_was_meant(town: Desk, arguments: tuple[str, ...], said: str) -> None:
+def test_an_unknown_name_is_an_error_that_says_which_was_meant(
+    town: Desk, arguments: tuple[str, ...], said: str
+) -> None:
     done = town.alur(*arguments)
     assert (done.code, done.err) == (1, said)
 

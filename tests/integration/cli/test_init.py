@@ -37,7 +37,11 @@ def test_it_says_the_three_commands_that_come_next(made: tuple[Path, Done]) -> N
     assert done.code == 0
     head, *commands = done.out.splitlines()
     assert head == "Next:"
-    assert [command.split("#")[0].strip() for command in commands] == [f"cd '{folder}' && alur validate", "alur apply", "alur run"]
+    assert [command.split("#")[0].strip() for command in commands] == [
+        f"cd '{folder}' && alur validate",
+        "alur apply",
+        "alur run",
+    ]
 
 
 def test_secrets_are_random_private_and_ignored_by_git(made: tuple[Path, Done], tmp_path: Path) -> None:

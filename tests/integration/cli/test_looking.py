@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from itertools import pairwise
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -19,7 +19,9 @@ def town(shared_desk: Desk) -> Desk:
     assert desk.alur("apply", "--yes").code == 0
     desk.clock.move_to(system_clock())
     desk.takes(
-        identify("ani", first_name="Ani", email="Ani@Example.com", phone="0812-3456-7890", points=120, consent=["offers"]),
+        identify(
+            "ani", first_name="Ani", email="Ani@Example.com", phone="0812-3456-7890", points=120, consent=["offers"]
+        ),
         track("signed_up", "ani", plan="free"),
         identify("budi", first_name="Budi", phone="0812-3456-7891", timezone="Asia/Jayapura"),
         track("signed_up", "budi", plan="free"),
@@ -95,14 +97,19 @@ def test_why_gives_programs_all_of_it(town: Desk) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("why", "dodi"), "alur: no contact 'dodi': give a user id, an e-mail address or a phone number that Alur has seen\n"),
+        (
+            ("why", "dodi"),
+            "alur: no contact 'dodi': give a user id, an e-mail address or a phone number that Alur has seen\n",
+        ),
         (("contacts", "show", "dodi"), "alur: no contact 'dodi': give a user id"),
         (("why", "ani", "--journey", "welcom"), "alur: no journey 'welcom' (did you mean 'welcome'?)\n"),
         (("why", "ani", "--journey", "xyz"), "alur: no journey 'xyz'; there are welcome\n"),
         (("draw", "welcom"), "alur: no journey 'welcom' (did you mean 'welcome'?)\n"),
     ],
 )
-def test_an_unknown_name_is_an_error_that_says_which_was_meant(town: Desk, arguments: tuple[str, ...], said: str) -> None:
+def test_an_unknown_name_is_an_error_that_says_which_was_meant(
+    town: Desk, arguments: tuple[str, ...], said: str
+) -> None:
     done = town.alur(*arguments)
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(said)
@@ -115,7 +122,11 @@ def test_status_accounts_for_every_send_and_gives_each_reason(town: Desk) -> Non
     found = town.alur("status", "--output", "json").json
     (journey,) = found["journeys"]
     assert (journey["entered"], journey["ended"], journey["goals"]) == (3, 3, 1)
-    assert {state: count for state, count in journey["sends"].items() if count} == {"accepted": 1, "withheld": 3, "failed": 2}
+    assert {state: count for state, count in journey["sends"].items() if count} == {
+        "accepted": 1,
+        "withheld": 3,
+        "failed": 2,
+    }
     assert {(row["state"], row["reason"], row["sends"]) for row in found["reasons"]} == {
         ("withheld", "no_consent", 3),
         ("failed", "render", 2),
@@ -136,7 +147,13 @@ def test_status_is_readable(town: Desk) -> None:
 
 def test_status_gives_a_row_per_journey_as_csv(town: Desk) -> None:
     (row,) = csv.DictReader(town.alur("status", "--output", "csv").out.splitlines())
-    assert (row["journey"], row["state"], row["entered"], row["accepted"], row["withheld"]) == ("welcome", "live", "3", "1", "3")
+    assert (row["journey"], row["state"], row["entered"], row["accepted"], row["withheld"]) == (
+        "welcome",
+        "live",
+        "3",
+        "1",
+        "3",
+    )
 
 
 # --- contacts show ----------------------------------------------------------------------------------------------------
@@ -159,7 +176,14 @@ def test_contacts_show_has_all_that_is_on_record(town: Desk) -> None:
 
 def test_contacts_show_is_readable(town: Desk) -> None:
     text = town.alur("contacts", "show", "ani").out
-    for words in ("user_id      ani", "points       120", "offers   sms        no", "Suppressed: none", "vip", "Times in Asia/Jakarta."):
+    for words in (
+        "user_id      ani",
+        "points       120",
+        "offers   sms        no",
+        "Suppressed: none",
+        "vip",
+        "Times in Asia/Jakarta.",
+    ):
         assert words in text
 
 
@@ -173,7 +197,7 @@ def test_draw_prints_mermaid_or_writes_a_file(town: Desk) -> None:
     for file in (picture, text):
         done = town.alur("draw", "welcome", "-o", str(file))
         assert (done.code, done.out, done.err) == (0, "", f"drew welcome into {file}\n")
-    assert ElementTree.fromstring(picture.read_text()).tag == "{http://www.w3.org/2000/svg}svg"
+    assert ET.fromstring(picture.read_text()).tag == "{http://www.w3.org/2000/svg}svg"
     assert text.read_text() == mermaid
 
 

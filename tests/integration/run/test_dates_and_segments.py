@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from engine.run.occurrences import fire
 from engine.run.refresh import refresh
+from engine.store import occurrences
+from engine.store.occurrences import Occurrence
 from engine.tables import occurrence
 from tests.integration.run.town import NOON, ZONE, Town
 
@@ -163,3 +166,50 @@ def test_one_who_lapses_again_comes_back_only_after_the_time_that_reentry_says(t
         town.settle()
     assert entered == 1
     assert "no_reentry" in town.results()
+
+
+def test_a_date_that_is_no_date_at_all_disturbs_nobody_elses(town: Town) -> None:
+    town.person("net", renewal="0001-01-01")
+    town.person("end", renewal="9999-12-31")
+    town.person("ani", renewal="2026-03-08")
+    for name, offset in (("before", "-3d"), ("after", "3d")):
+        town.apply(f"""
+            journey: {name}
+            topic: offers
+            trigger: {{date: contact.renewal, repeat: never, offset: {offset}}}
+            steps: [{{send: voucher, via: email}}]
+        """)
+        day = 5 if offset == "-3d" else 11
+        assert armed(town)[0] == datetime(2026, 3, day, 2, tzinfo=UTC)
+
+
+def test_a_profile_change_while_the_date_fires_does_not_arm_it_again(town: Town) -> None:
+    ani = town.person("ani", birthday="1990-03-05")
+    town.apply(BIRTHDAY)
+    town.now = datetime(2026, 3, 5, 2, tzinfo=UTC)
+    town.change(ani, first_name="Ani")
+    with ThreadPoolExecutor(1) as pool, town.engine.begin() as conn:
+        (due,) = occurrences.due(conn, town.now, 10)
+        advancing = pool.submit(town.settle)
+        deadline = time.monotonic() + 10
+        while not _somebody_waits(town) and not advancing.done() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        occurrences.disarm(conn, "birthday", [due.contact_id])
+        occurrences.arm(conn, [Occurrence("birthday", ani, date(2027, 3, 5), datetime(2027, 3, 5, 2, tzinfo=UTC))])
+        conn.commit()
+        advancing.result(10)
+    assert armed(town) == [datetime(2027, 3, 5, 2, tzinfo=UTC)]
+
+
+def _somebody_waits(town: Town) -> bool:
+    with town.engine.connect() as conn:
+        return bool(conn.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def test_a_segment_that_can_not_be_read_any_more_leaves_the_others_alone(town: Town) -> None:
+    _buy(town, town.person("ani"), NOON - timedelta(days=60))
+    town.apply(WIN_BACK, segments=(LAPSED, LAPSED.replace("segment: lapsed", "segment: a_broken_one")))
+    with town.engine.begin() as conn:
+        conn.execute(text("UPDATE segment SET source = 'segment: a_broken_one' WHERE name = 'a_broken_one'"))
+    town.later(days=31)
+    assert refresh(town.engine, {}, town.now)["lapsed"].entered == 1

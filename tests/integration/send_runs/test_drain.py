@@ -69,7 +69,7 @@ def test_a_run_that_is_held_open_drains_as_often_as_it_is_told_and_shows_one_sli
 
 
 def test_a_slice_is_shown_after_its_seconds_although_there_is_more_to_send(shop: Shop) -> None:
-    shop.adapter.hook = lambda point, message: time.sleep(0.01)
+    shop.adapter.hook = lambda _point, _message: time.sleep(0.01)
     shop.sign_up(100)
     diary = Diary()
     shop.drain(diary, slice_seconds=0.2).run(ONCE, never, time.sleep)
@@ -79,7 +79,7 @@ def test_a_slice_is_shown_after_its_seconds_although_there_is_more_to_send(shop:
 
 
 def test_a_run_ends_after_its_most_slices_and_the_next_one_takes_the_rest(shop: Shop) -> None:
-    shop.adapter.hook = lambda point, message: time.sleep(0.01)
+    shop.adapter.hook = lambda _point, _message: time.sleep(0.01)
     shop.sign_up(60)
     drain = shop.drain(slice_seconds=0.1)
     first = drain.run(Limits(idle_seconds=0, slices=1), never, time.sleep)
