@@ -36,6 +36,8 @@ check: $(READY)
 	$(BIN)/lint-imports --no-logo
 
 run: $(READY)
+	@test -e .env || $(BIN)/alur init --secrets
+	@$(BIN)/alur apply --yes
 	@$(BIN)/alur run $(ARGS)
 
 bench: $(READY)

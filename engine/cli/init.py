@@ -16,7 +16,10 @@ _Folder = Annotated[
 ]
 
 
-def init(folder: _Folder = HERE) -> None:
+_Secrets = Annotated[bool, typer.Option("--secrets", help="Write only the .env that the config.yaml there asks for.")]
+
+
+def init(folder: _Folder = HERE, secrets: _Secrets = False) -> None:
     """Write a new workspace: five journeys of a record shop, ready to run, sending to nobody.
 
     Mails become files in `.alur/mailbox` until you change `channels` in `config.yaml`. Secrets are made at random and
@@ -24,8 +27,11 @@ def init(folder: _Folder = HERE) -> None:
 
     Example: `alur init shop`
     """
-    from engine.cli.new_workspace import write_workspace
+    from engine.cli.new_workspace import write_secrets, write_workspace
 
+    if secrets:
+        say(f"wrote {write_secrets(folder).resolve()}")
+        return
     written = write_workspace(folder)
     journeys = sum(name.startswith("journeys/") for name in written)
     say(f"wrote {plural(len(written), 'file')} with {plural(journeys, 'journey')} into {folder.resolve()}")

@@ -46,6 +46,25 @@ def write_workspace(folder: Path) -> list[str]:
     return [*files, ".gitignore"]
 
 
+def write_secrets(folder: Path) -> Path:
+    """Write the `.env` that the folder's config.yaml asks for, with random values; gives its path.
+
+    Never overwrites: raises `WorkspaceExistsError` when it is there already.
+    """
+    path = folder / ".env"
+    if path.exists():
+        raise WorkspaceExistsError(f"{path} is there already: nothing was written")
+    try:
+        config = (folder / "config.yaml").read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise AlurError(
+            f"no config.yaml in {folder.resolve()}: without --secrets, alur init writes a whole workspace"
+        ) from error
+    _write(path, _environment(config), private=True)
+    _ignore(folder / ".gitignore")
+    return path
+
+
 def _example_files() -> Iterator[tuple[str, str]]:
     """Path and text of each file of the example, with the lines by which editors find its schema."""
     root = _example()

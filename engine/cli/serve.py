@@ -91,9 +91,9 @@ class _Parts:
         prefect = app.config.prefect
         own = everything and prefect.enabled and prefect.api_url is None
         self._prefect = PrefectServer(app.root / ".alur", logs / "prefect.log") if own else None
-        self._api: Api | None = None
+        self._given_api: Api | None = None
         if prefect.enabled and prefect.api_url is not None:
-            self._api = given_api(app.root / ".alur" / "prefect", prefect.api_url)
+            self._given_api = given_api(app.root / ".alur" / "prefect", prefect.api_url)
         self._window: PrefectWindow | None = None
         if prefect.enabled:
             self._window = PrefectWindow(app.engine, app.clock, self._find_prefect, logs / "prefect.log")
@@ -105,11 +105,13 @@ class _Parts:
         return WebServer(create_web(self._app), web.host, web.port, posted=self._deciding.wake)
 
     def _find_prefect(self) -> Api | None:
-        return self._api or (None if self._prefect is not None else kept_elsewhere(self._app.root / ".alur"))
+        if self._prefect is not None:
+            return self._prefect.api
+        return self._given_api or kept_elsewhere(self._app.root / ".alur")
 
     def start(self) -> None:
         if self._prefect is not None:
-            self._api = self._prefect.start()
+            self._prefect.start()
         if self._web is not None:
             self._web.start()
         for loop in (self._deciding, self._sending, self._database):
@@ -135,9 +137,10 @@ class _Parts:
             lines.append(
                 f"  events in   http://{config.web.host}:{self._web.port}/v1  (its pages: /docs, /healthz, /readyz)"
             )
-        if self._api is not None:
+        api = self._find_prefect() if config.prefect.enabled else None
+        if api is not None:
             note = "  (comes up in some seconds)" if self._prefect is not None else ""
-            lines.append(f"  send runs   {self._api.url.removesuffix('/api')}{note}")
+            lines.append(f"  send runs   {api.url.removesuffix('/api')}{note}")
         lines.append(f"  log         {log_file}")
         lines.append("Ctrl-C stops it.")
         return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from engine.store.holds import Hold
 from engine.store.intents import Ending, Intent, LockedSend
 from engine.store.sends import LEASE, Claimed
 
+log = logging.getLogger(__name__)
+
 GROUP = 10
 """Most sends between two commits on one connection: what a crash can leave `unknown`."""
 
@@ -38,6 +41,9 @@ _PATIENCE = 120.0
 
 _RETRY = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 _GIVE_UP = timedelta(days=3)
+_THROTTLED = 5.0
+"""Seconds after which a message is tried again that the channel's throttle kept from going."""
+
 _LOOK_AGAIN = timedelta(seconds=30)
 """How soon a send on a held channel is looked at again."""
 
@@ -222,6 +228,9 @@ class Courier:
             made = self._post.composer.compose(send, verdict.channel, verdict.address, now)
         except RenderError as error:
             return Ending(send.id, "failed", "render", detail=str(error))
+        except Exception as error:
+            log.exception("send %d could not be composed", send.id)
+            return Ending(send.id, "failed", "render", detail=f"unexpected {type(error).__name__}")
         attempt = send.attempts + 1
         intent = Intent(
             send.id, attempt, verdict.channel, verdict.address, verdict.consent_id, made.template_hash, made.message_id
@@ -238,8 +247,9 @@ class Courier:
         stopped: Throttled | Unreachable | None
         receipts, stopped = self._begin(channel, batch)
         for item in batch:
-            if stopped is None and gate is not None:
-                gate.wait(self._stopping.wait)
+            left = _WIRE_TIME - (monotonic() - started)
+            if stopped is None and gate is not None and not gate.wait(left, self._stopping.wait):
+                stopped = Throttled(_THROTTLED, "the channel's throttle left no room within this lease")
             if stopped is None and self._stopping.is_set():
                 stopped = Unreachable("Alur was stopped before this message was begun")
             if stopped is None and monotonic() - started > _WIRE_TIME:

@@ -226,10 +226,10 @@ class SendRun:
             self._slice_began = self._slice_began or monotonic()
 
     def _cut_when_full(self) -> bool:
-        full = self._slice_began is not None and monotonic() - self._slice_began >= self._slice_seconds
-        if full:
-            self.cut()
-        return full
+        if self._slice_began is None or not self._slice.total or monotonic() - self._slice_began < self._slice_seconds:
+            return False
+        self.cut()
+        return True
 
 
 @dataclass

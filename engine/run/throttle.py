@@ -19,16 +19,21 @@ class Gate:
         self._next = time.monotonic()
         self._closed_until: datetime | None = None
 
-    def wait(self, sleep: Callable[[float], object] = time.sleep) -> None:
-        """Return when the next message may go. A `sleep` that ends early gives up waiting for it."""
+    def wait(self, patience: float, sleep: Callable[[float], object] = time.sleep) -> bool:
+        """Return True when the next message may go; False at once, and no token taken, if that is over `patience` seconds
+        away. A `sleep` that ends early gives up waiting for it.
+        """
         if not self._spacing:
-            return
+            return True
         with self._lock:
             now = time.monotonic()
             start = max(self._next, now - 1.0)
+            if start - now > patience:
+                return False
             self._next = start + self._spacing
         if start > now:
             sleep(start - now)
+        return True
 
     def close(self, until: datetime) -> None:
         """The provider asks for a pause of the whole channel."""

@@ -27,7 +27,7 @@ FROM standing s WHERE s.id = e.id AND s.place > 1
 RETURNING e.id, s.contact_id, e.journey
 """)
 # Tables whose rows simply go over. Memberships and occurrences, keyed by contact, have statements of their own.
-MOVED = ("identity", "consent", "event", "enrollment", "signal", "trace", "send", "membership_change")
+MOVED = ("identity", "consent", "event", "enrollment", "send", "signal", "trace", "membership_change")
 _MOVES = tuple(
     text(f"UPDATE {table} t SET contact_id = p.survivor FROM {_PAIRS} WHERE t.contact_id = p.gone") for table in MOVED
 )

@@ -111,3 +111,15 @@ def test_a_folder_that_is_a_file_is_an_error_and_no_traceback(tmp_path: Path) ->
     assert done.code == 1
     assert done.err.startswith("alur: ")
     assert "Traceback" not in done.err
+
+
+def test_only_the_secrets_of_a_workspace_that_lacks_them_can_be_written(
+    made: tuple[Path, Done], tmp_path: Path
+) -> None:
+    folder, _ = made
+    (tmp_path / "config.yaml").write_text((folder / "config.yaml").read_text())
+    assert call("init", "--secrets", str(tmp_path)).code == 0
+    assert _values(tmp_path).keys() == _values(folder).keys()
+    again = call("init", "--secrets", str(tmp_path))
+    assert (again.code, "nothing was written" in again.err) == (1, True)
+    assert "no config.yaml" in call("init", "--secrets", str(tmp_path / "nowhere")).err
