@@ -26,9 +26,13 @@ _WORDING: Final = {
 }
 
 
+_A_MOMENT: Final = timedelta(minutes=20)
+"""Between a cart and its order, when both are posted together: apps send what they have in one go."""
+
+
 @dataclass(frozen=True)
 class Post:
-    """One Segment message and when the app sends it."""
+    """One Segment message and when the app sends it; what it tells of may have happened a little before."""
 
     at: datetime
     message: dict[str, Any]
@@ -47,7 +51,7 @@ def history(people: Sequence[Customer], until: datetime) -> Iterator[Post]:
 def season(people: Sequence[Customer], start: datetime, end: datetime) -> list[Post]:
     """What the app posts in [start, end), in order of time: sign-ups, carts and the real purchases."""
     posts = [post for customer in people for post in _of_one(customer, start, end) if start <= post.at < end]
-    return sorted(posts, key=lambda post: (post.at, post.message["type"], post.message["messageId"]))
+    return sorted(posts, key=lambda p: (p.at, p.message["timestamp"], p.message["type"], p.message["messageId"]))
 
 
 def _of_one(customer: Customer, start: datetime, end: datetime) -> Iterator[Post]:
@@ -56,26 +60,28 @@ def _of_one(customer: Customer, start: datetime, end: datetime) -> Iterator[Post
         signed_up = {"source": "web" if chance(customer.id, "source") < 0.8 else "shop"}
         yield _track(customer.joins, customer, "Signed Up", f"{customer.id}-account", signed_up)
     for purchase in customer.buys(start, end):
-        before = _thinking(purchase)
-        if before is None:
+        days = _days_of_thinking(purchase)
+        if days is None:
             yield _order(customer, purchase)
             continue
         cart_id = f"cart-{purchase.order_id}"
-        yield _cart(customer, cart_id, purchase.at - before, purchase.amount, purchase.quantity)
+        filled = purchase.at - (timedelta(days=days) or _A_MOMENT)
+        sent = purchase.at - timedelta(days=days)
+        yield _cart(customer, cart_id, filled, purchase.amount, purchase.quantity, sent)
         yield _order(customer, purchase, cart_id)
     if chance(customer.id, "left a cart") < 0.08:  # and nobody came back for it
         total = round(12 + 60 * chance(customer.id, "left total"), 2)
         yield _cart(customer, f"cart-{customer.id}-left", some_time(customer.id, "left"), total, 1 + int(total // 25))
 
 
-def _thinking(purchase: Purchase) -> timedelta | None:
+def _days_of_thinking(purchase: Purchase) -> int | None:
     """Half of the real purchases began as a cart: bought within minutes, or a day or two later."""
     luck = chance(purchase.order_id, "cart")
     if luck < 0.15:
-        return timedelta(minutes=30)
+        return 0
     if luck < 0.35:
-        return timedelta(days=1)
-    return timedelta(days=2) if luck < 0.5 else None
+        return 1
+    return 2 if luck < 0.5 else None
 
 
 def _identify(customer: Customer, at: datetime) -> Post:
@@ -110,9 +116,12 @@ def _order(customer: Customer, purchase: Purchase, cart_id: str | None = None) -
     return _track(purchase.at, customer, "Order Completed", purchase.order_id, properties)
 
 
-def _cart(customer: Customer, cart_id: str, at: datetime, total: float, quantity: int) -> Post:
+def _cart(
+    customer: Customer, cart_id: str, at: datetime, total: float, quantity: int, sent: datetime | None = None
+) -> Post:
     properties = {"cart_id": cart_id, "total": total, "currency": "USD", "items": _items(cart_id, total, quantity)}
-    return _track(at, customer, "Cart Updated", cart_id, properties)
+    post = _track(at, customer, "Cart Updated", cart_id, properties)
+    return post if sent is None else Post(sent, post.message)
 
 
 def _items(cart_id: str, total: float, quantity: int) -> list[dict[str, Any]]:
@@ -122,7 +131,9 @@ def _items(cart_id: str, total: float, quantity: int) -> list[dict[str, Any]]:
     prices = [round(total / count, 2)] * (count - 1)
     prices.append(round(total - sum(prices), 2))
     records = [_RECORDS[(first + number * 3) % len(_RECORDS)] for number in range(count)]
-    return [{"name": name, "artist": artist, "price": price} for (name, artist), price in zip(records, prices, strict=True)]
+    return [
+        {"name": name, "artist": artist, "price": price} for (name, artist), price in zip(records, prices, strict=True)
+    ]
 
 
 def _track(at: datetime, customer: Customer, event: str, key: str, properties: dict[str, Any]) -> Post:

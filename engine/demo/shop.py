@@ -21,36 +21,128 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 MOVED: Final = timedelta(days=10_227)
-START: Final = datetime(2026, 2, 28, 17, tzinfo=UTC)
+START: Final = datetime(2026, 3, 31, 17, tzinfo=UTC)
 """Midnight in Jakarta, where the shop is: 1 March 2026."""
 END: Final = datetime(2026, 6, 30, 17, tzinfo=UTC)
 """Midnight in Jakarta after the last day of the data."""
 
-# Hours of the day, in UTC, at which people do things: 9, 12, 15, 18 and 21 in Jakarta, one or two hours later further
-# east, the same day everywhere. Few of them, because the virtual clock stops at every instant that anything happens at.
-_HOURS: Final = (2, 5, 8, 11, 14)
+# Hours of the day, in UTC, at which the app posts what people did: before and after work in Jakarta, the same day
+# everywhere. Few of them, because the virtual clock stops at every instant that anything happens at.
+_HOURS: Final = (2, 3, 11, 12)
 
-_ZONES: Final = ("Asia/Jakarta",) * 7 + ("Asia/Makassar",) * 2 + ("Asia/Jayapura",)
+_ZONES: Final = ("Asia/Jakarta",) * 7 + ("Asia/Makassar",) * 3
 _NAMES: Final = {
     "id": (
-        (
-            "Ayu Bagas Budi Citra Dewi Dimas Eko Fajar Gita Hana Hendra Indah Intan Joko Kartika Lestari Made Mega Nadia Nyoman "
-            "Oka Putri Rangga Ratih Sari Surya Tono Utami Vina Wahyu Wulan Yanti Yoga Zaki"
-        ).split(),
-        (
-            "Wijaya Santoso Pratama Siregar Nasution Halim Kusuma Lubis Hartono Saputra Susanto Permata Hidayat Ramadhan "
-            "Gunawan Setiawan Anggraini Maharani Simanjuntak Rahardjo Tarigan Puspita"
-        ).split(),
+        [
+            "Ayu",
+            "Bagas",
+            "Budi",
+            "Citra",
+            "Dewi",
+            "Dimas",
+            "Eko",
+            "Fajar",
+            "Gita",
+            "Hana",
+            "Hendra",
+            "Indah",
+            "Intan",
+            "Joko",
+            "Kartika",
+            "Lestari",
+            "Made",
+            "Mega",
+            "Nadia",
+            "Nyoman",
+            "Oka",
+            "Putri",
+            "Rangga",
+            "Ratih",
+            "Sari",
+            "Surya",
+            "Tono",
+            "Utami",
+            "Vina",
+            "Wahyu",
+            "Wulan",
+            "Yanti",
+            "Yoga",
+            "Zaki",
+        ],
+        [
+            "Wijaya",
+            "Santoso",
+            "Pratama",
+            "Siregar",
+            "Nasution",
+            "Halim",
+            "Kusuma",
+            "Lubis",
+            "Hartono",
+            "Saputra",
+            "Susanto",
+            "Permata",
+            "Hidayat",
+            "Ramadhan",
+            "Gunawan",
+            "Setiawan",
+            "Anggraini",
+            "Maharani",
+            "Simanjuntak",
+            "Rahardjo",
+            "Tarigan",
+            "Puspita",
+        ],
     ),
     "en": (
-        (
-            "Anna Ben Clara David Emma Felix Grace Henry Iris Jack Kate Leo Mia Noah Olive Paul Ruby Sam Tessa Theo Vera Will "
-            "Zoe Hugo"
-        ).split(),
-        (
-            "Miller Brown Garcia Clark Lewis Young King Wright Scott Hill Green Adams Baker Nelson Carter Tanaka Weber Novak "
-            "Rossi Lindqvist"
-        ).split(),
+        [
+            "Anna",
+            "Ben",
+            "Clara",
+            "David",
+            "Emma",
+            "Felix",
+            "Grace",
+            "Henry",
+            "Iris",
+            "Jack",
+            "Kate",
+            "Leo",
+            "Mia",
+            "Noah",
+            "Olive",
+            "Paul",
+            "Ruby",
+            "Sam",
+            "Tessa",
+            "Theo",
+            "Vera",
+            "Will",
+            "Zoe",
+            "Hugo",
+        ],
+        [
+            "Miller",
+            "Brown",
+            "Garcia",
+            "Clark",
+            "Lewis",
+            "Young",
+            "King",
+            "Wright",
+            "Scott",
+            "Hill",
+            "Green",
+            "Adams",
+            "Baker",
+            "Nelson",
+            "Carter",
+            "Tanaka",
+            "Weber",
+            "Novak",
+            "Rossi",
+            "Lindqvist",
+        ],
     ),
 }
 _GENRES: Final = ("jazz", "pop", "rock", "folk", "keroncong", "soul", "dangdut", "ambient")

@@ -17,6 +17,8 @@ from prefect.runtime import flow_run
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Cancelled, Completed, Crashed
 
+from engine.errors import AlurError
+
 _LOOK = 1.0  # seconds between two looks at whether somebody wants the run cancelled
 _WANTS_CANCEL = ("CANCELLING", "CANCELLED")
 
@@ -30,21 +32,31 @@ class Inbox(Protocol):
 Tell = Callable[..., None]
 
 
+class LostSightError(AlurError):
+    """Prefect failed while it showed a run; another flow run can show the rest."""
+
+
 def show(run_id: int, inbox: Inbox, tell: Tell) -> None:
-    """Show one send run from its opening to its end. Raises whatever Prefect raises.
+    """Show one send run from its opening to its end. Raises `LostSightError`, or whatever else Prefect raises.
 
     Tells `flow_run` (Prefect's id) at the beginning, `cancel` when somebody wants it in Prefect, `shown` at the end.
     """
+    seen_to_its_end = False
 
     @flow(name="send-run", flow_run_name=f"send-run-{run_id}", persist_result=False, validate_parameters=False)
     def send_run(run_id: int) -> State[Any]:
+        nonlocal seen_to_its_end
         tell(run_id, flow_run=str(flow_run.id))
         with get_client(sync_client=True) as client:
-            return _Showing(run_id, UUID(str(flow_run.id)), client, tell).follow(inbox)
+            end = _Showing(run_id, UUID(str(flow_run.id)), client, tell).follow(inbox)
+        seen_to_its_end = True
+        return end
 
     # The heartbeat thread of a flow run costs a second at its end; the database knows better whether we live.
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-        send_run(run_id, return_state=True)
+        state = send_run(run_id, return_state=True)
+    if not seen_to_its_end:
+        raise LostSightError(f"the flow run of send run {run_id} ended as {state.name}: {state.message}")
     tell(run_id, shown=True)
 
 

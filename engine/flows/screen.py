@@ -24,6 +24,7 @@ class Screen:
     """A running `python -m engine.flows.show`. No method waits for Prefect."""
 
     def __init__(self, api: Api, log_file: Path, heard: Callable[[dict[str, Any]], None]) -> None:
+        self.api = api
         self._heard = heard
         self._shown: set[int] = set()
         self._gone, self._news = Event(), Event()

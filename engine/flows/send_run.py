@@ -167,7 +167,7 @@ class PrefectWindow:
 
     def _find_screen(self) -> Screen | None:
         """The process that shows, started if need be; None while Prefect is not there, or that process keeps failing."""
-        if self._screen is not None and self._screen.lives:
+        if self._screen is not None and self._screen.lives and self._screen.api == self._find_api():
             return self._screen
         if self._screen is not None:
             self._screen.close(0)

@@ -35,27 +35,30 @@ _IDLE_SERVICES = (
 class PrefectServer:
     """The server of the workspace whose `.alur` folder this is; its data is in `prefect` there.
 
-    If another process of the workspace keeps one already, that is used.
+    If another process of the workspace keeps one already, that is used. `port` is taken if it is free.
     """
 
-    def __init__(self, folder: Path, log_file: Path) -> None:
-        self._home, self._log_file = folder / "prefect", log_file
+    def __init__(self, folder: Path, log_file: Path, port: int = _USUAL_PORT) -> None:
+        self._folder, self._log_file, self._port = folder, log_file, port
+        self._home = folder / "prefect"
         self._home.mkdir(parents=True, exist_ok=True)
         self._lock = fasteners.InterProcessLock(self._home / "server.lock")
         self._process: subprocess.Popen[bytes] | None = None
+        self._api: Api | None = None
         self._stopping = Event()
         self._thread: Thread | None = None
 
-    def start(self) -> Api | None:
-        """Start it, and give where it will be; it answers some seconds later."""
-        if not self._lock.acquire(blocking=False):
-            return kept_elsewhere(self._home.parent)
-        port = free_port(_USUAL_PORT)
-        api = own_api(self._home, f"http://{_HOST}:{port}/api")
-        (self._home / "url").write_text(api.url)
-        self._thread = Thread(target=self._keep, args=(api, port), name="prefect-server", daemon=True)
-        self._thread.start()
-        return api
+    def start(self) -> None:
+        """Start it; it answers some seconds later."""
+        if self._lock.acquire(blocking=False):
+            self._settle()
+            self._thread = Thread(target=self._keep, name="prefect-server", daemon=True)
+            self._thread.start()
+
+    @property
+    def api(self) -> Api | None:
+        """Where it is, or will be; None when it is another process's and has gone."""
+        return self._api or kept_elsewhere(self._folder)
 
     @property
     def process_id(self) -> int | None:
@@ -73,19 +76,17 @@ class PrefectServer:
         (self._home / "url").unlink(missing_ok=True)
         self._lock.release()
 
-    def _keep(self, api: Api, port: int) -> None:
-        environment = dict(api.environment) | dict.fromkeys(_IDLE_SERVICES, "false")
-        environment |= {
-            "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # flow runs of over 90 days
-            "PREFECT_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        }
-        environment.pop("PREFECT_API_URL")
-        arguments = ["server", "start", "--host", _HOST, "--port", str(port)]
+    def _settle(self) -> None:
+        """Choose the port; another one when somebody has taken it meanwhile."""
+        self._port = free_port(self._port)
+        self._api = own_api(self._home, f"http://{_HOST}:{self._port}/api")
+        (self._home / "url").write_text(self._api.url)
+
+    def _keep(self) -> None:
         rest = 1.0
         while not self._stopping.is_set():
             began = monotonic()
-            self._process = start_python("engine.flows.serve_prefect", arguments, environment, self._log_file)
+            self._process = self._start_process()
             code = self._process.wait()
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -96,6 +97,19 @@ class PrefectServer:
                 "Prefect's server has ended (code %d, see %s); it starts again in %d s", code, self._log_file, rest
             )
             self._stopping.wait(rest)
+            self._settle()
+
+    def _start_process(self) -> subprocess.Popen[bytes]:
+        assert self._api is not None
+        environment = dict(self._api.environment) | dict.fromkeys(_IDLE_SERVICES, "false")
+        environment |= {
+            "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",  # flow runs of over 90 days
+            "PREFECT_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        }
+        environment.pop("PREFECT_API_URL")
+        arguments = ["server", "start", "--host", _HOST, "--port", str(self._port)]
+        return start_python("engine.flows.serve_prefect", arguments, environment, self._log_file)
 
 
 def kept_elsewhere(folder: Path) -> Api | None:

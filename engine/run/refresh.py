@@ -35,7 +35,7 @@ def refresh(engine: Engine, fields: Mapping[str, FieldType], now: datetime) -> d
 
     One that can't be read or computed is logged and left as it was; the others go on.
     """
-    with engine.connect() as conn:
+    with engine.begin() as conn:
         stored = segments.sources(conn)
     known: list[Segment] = []
     for name, (_, source) in stored.items():

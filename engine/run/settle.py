@@ -79,7 +79,8 @@ def settle(running: Running, run: SendRun, *, refreshing: bool = True) -> Settle
 
 
 def _agenda(running: Running, now: datetime) -> Agenda:
-    with running.engine.connect() as conn:
+    # A transaction that is committed: at every rollback psycopg forgets the connection's prepared statements.
+    with running.engine.begin() as conn:
         return read_agenda(conn, now)
 
 

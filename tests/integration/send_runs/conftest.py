@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from engine.flows.server import PrefectServer
+from engine.flows.server import PrefectServer, free_port
 from tests.integration.run.town import Town
 from tests.integration.send_runs.shop import Shop
 from tests.integration.send_runs.ui import Ui, eventually
@@ -16,12 +16,12 @@ from tests.integration.send_runs.ui import Ui, eventually
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
     """A real Prefect server; it takes some ten seconds to start, so all tests of a worker share it."""
     folder = tmp_path_factory.mktemp("prefect")
-    server = PrefectServer(folder, folder / "prefect.log")
-    api = server.start()
-    assert api is not None
+    server = PrefectServer(folder, folder / "prefect.log", free_port(0))
+    server.start()
+    ui = Ui(server, folder)
     try:
-        eventually(api.answers, 90)
-        yield Ui(server, api, folder)
+        eventually(ui.api.answers, 90)
+        yield ui
     finally:
         server.stop(2)
 

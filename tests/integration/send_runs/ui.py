@@ -28,11 +28,17 @@ def eventually(look: Callable[[], Found], seconds: float = 30.0) -> Found:
 
 @dataclass
 class Ui:
-    """`server` keeps it running, `api` is where it is, `home` has its data."""
+    """`server` keeps it running, `home` has its data."""
 
     server: PrefectServer
-    api: Api
     home: Path
+
+    @property
+    def api(self) -> Api:
+        """Where it is."""
+        found = self.server.api
+        assert found is not None
+        return found
 
     @property
     def process_id(self) -> int:
