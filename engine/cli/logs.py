@@ -45,13 +45,13 @@ class _Masking(logging.Formatter):
         return masked(self._inner.format(record))
 
 
-def start_logging(folder: Path) -> Path:
-    """Log into `folder`/alur.log, one JSON object a line, and warnings to standard error in words; gives the file.
+def start_logging(folder: Path, name: str = "alur") -> Path:
+    """Log into `folder`/NAME.log, one JSON object a line, and warnings to standard error in words; gives the file.
 
     With `--debug` (ALUR_DEBUG=1) our own modules log their steps, and standard error gets tracebacks.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "alur.log"
+    file = folder / f"{name}.log"
     debug = bool(os.environ.get("ALUR_DEBUG"))
     to_file = RotatingFileHandler(file, maxBytes=_LARGEST, backupCount=_KEPT - 1, encoding="utf-8")
     to_file.setFormatter(
@@ -62,8 +62,8 @@ def start_logging(folder: Path) -> Path:
     to_screen.setFormatter(_Masking(_formatter(*([structlog.processors.format_exc_info] if debug else []), _in_words)))
     logging.basicConfig(level=logging.INFO, handlers=[to_file, to_screen], force=True)
     logging.captureWarnings(capture=True)
-    for name in ("engine", "channels"):
-        logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
+    for ours in ("engine", "channels"):
+        logging.getLogger(ours).setLevel(logging.DEBUG if debug else logging.INFO)
     for name in _NOISY:
         logging.getLogger(name).setLevel(logging.WARNING)
     return file

@@ -58,7 +58,7 @@ def serve_work(root: Path, *, stop: Event | None = None, say: Say = typer.echo) 
 
 def _serve(root: Path, *, everything: bool, stop: Event | None, say: Say) -> None:
     stop = stop or _on_signals()
-    log_file = start_logging(root / ".alur" / "logs")
+    log_file = start_logging(root / ".alur" / "logs", "alur" if everything else "work")
     parts: _Parts | None = None
     with ExitStack() as open_things:
         app = open_app(root)

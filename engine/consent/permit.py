@@ -24,7 +24,8 @@ class DueSend:
 @dataclass(frozen=True)
 class ChannelFacts:
     """What holds for one channel of the contact. `consent_id` is the newest consent row, if it gives consent;
-    `held_until`: the channel is paused or slowed down till then."""
+    `held_until`: the channel is paused or slowed down till then.
+    """
 
     has_template: bool
     address: str | None

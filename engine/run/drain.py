@@ -175,8 +175,9 @@ class SendRun:
         """Send what is due at the clock's instant; gives what became of it. Raises `DatabaseUnavailableError`."""
         before, self.counts = self.counts, Counts()
         try:
-            while self._send_due(stopping):
-                pass
+            while self._send_due(stopping, claims=1):
+                if self._crew.dry and not self.counts.by_state.get("planned"):  # nothing went back to be tried again
+                    break
             return self.counts
         finally:
             self.counts = before.plus(self.counts)
@@ -189,10 +190,13 @@ class SendRun:
             self._window.sliced(Slice(self.id, self._slices, self._slice, seconds))
         self._slice, self._slice_began = Counts(), None
 
-    def _send_due(self, stopping: Callable[[], bool]) -> bool:
-        """Keep every courier busy until nothing is due, or the slice is full; False when there was nothing to do."""
+    def _send_due(self, stopping: Callable[[], bool], claims: int | None = None) -> bool:
+        """Keep every courier busy until nothing is due, the slice is full, or so many claims are sent; False when there was
+        nothing to do.
+        """
         flying: dict[Future[Counts], list[Claimed]] = {}
         worked = False
+        self._crew.claims_left = claims
         self._cut_when_full()
         try:
             while not (worked and self._cut_when_full()):
@@ -255,6 +259,8 @@ class _Crew:
         for courier in self._all:
             self._free.put(courier)
         self._batch: _Batch | None = None
+        self._all_claimed = False  # the last claim took all that was due
+        self.claims_left: int | None = None  # None: any number
         self._returned: list[list[Claimed]] = []
         self._trouble: DatabaseUnavailableError | None = None
 
@@ -278,6 +284,8 @@ class _Crew:
             return None
         batch = self._batch
         if batch is None or not batch.groups:
+            if self.claims_left == 0:
+                return None
             batch = self._batch = self._claim(run_id)
         if batch is None:
             return None
@@ -285,12 +293,19 @@ class _Crew:
             self._renew(batch)
         return batch.groups.popleft()
 
+    @property
+    def dry(self) -> bool:
+        """Whether all that was due at the last claim has been handed out."""
+        return self._all_claimed and not self._returned and (self._batch is None or not self._batch.groups)
+
     def _claim(self, run_id: int) -> _Batch | None:
+        self.claims_left = self.claims_left - 1 if self.claims_left is not None else None
         with self._post.engine.begin() as conn:
             self.stopped = holds.stopped(conn)
             if run_id in self.stopped.runs:
                 return None
             claimed = sends.claim(conn, self._post.worker, run_id, self._post.clock(), CLAIM, self.stopped)
+        self._all_claimed = len(claimed) < CLAIM
         if not claimed:
             return None
         groups = deque(claimed[at : at + GROUP] for at in range(0, len(claimed), GROUP))

@@ -70,6 +70,7 @@ def connect(url: str | URL) -> Engine:
     """
     engine = create_engine(
         _psycopg_url(url),
+        hide_parameters=True,  # a traceback must not hold what people are called
         pool_size=20,
         max_overflow=5,
         pool_timeout=30,

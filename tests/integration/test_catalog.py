@@ -70,7 +70,11 @@ def test_a_good_workspace_has_no_problems(root: Path) -> None:
         ("topic: offers", "topic: ofers", "2:8: unknown topic 'ofers' (did you mean 'offers'?)"),
         ("leaves: buyers", "leaves: byers", "4:17: unknown segment 'byers' (did you mean 'buyers'?)"),
         ("in_segment: buyers", "in_segment: byers", "8:28: unknown segment 'byers' (did you mean 'buyers'?)"),
-        ("send: welcome", "send: wellcome", "6:12: unknown template 'wellcome' in templates/email or templates/sms (did you mean 'welcome'?)"),
+        (
+            "send: welcome",
+            "send: wellcome",
+            "6:12: unknown template 'wellcome' in templates/email or templates/sms (did you mean 'welcome'?)",
+        ),
         ("via: [email, sms]", "via: email, vars: {a: '{{ 7 * '}", "6:5: vars.a: "),
     ],
 )
@@ -122,7 +126,9 @@ def test_segments_that_refer_to_each_other_in_a_circle_are_refused(root: Path) -
     assert "segments/buyers.yaml:2:21: a segment can't refer to itself: buyers -> loyal -> buyers" in said(root)
 
 
-def test_a_file_that_is_a_link_out_of_the_workspace_is_not_read(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_file_that_is_a_link_out_of_the_workspace_is_not_read(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     outside = tmp_path_factory.mktemp("outside") / "evil.yaml"
     outside.write_text("journey: evil\n")
     (root / "journeys/evil.yaml").symlink_to(outside)

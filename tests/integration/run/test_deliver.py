@@ -340,7 +340,9 @@ def _reader(office: PostOffice, **traits: str) -> int:
     return person
 
 
-def test_a_suppressed_mail_address_is_blocked_however_it_is_written(mail_office: PostOffice, provider: Provider) -> None:
+def test_a_suppressed_mail_address_is_blocked_however_it_is_written(
+    mail_office: PostOffice, provider: Provider
+) -> None:
     with mail_office.town.engine.begin() as conn:
         suppressions.add(conn, [Suppression("email", "Ani@EXAMPLE.com", "all", "hard_bounce", "test", NOON)])
     _reader(mail_office, first_name="Ani")
@@ -349,7 +351,9 @@ def test_a_suppressed_mail_address_is_blocked_however_it_is_written(mail_office:
     assert provider.requests() == []
 
 
-def test_every_attempt_of_a_mail_has_the_same_message_id_on_our_domain(mail_office: PostOffice, provider: Provider) -> None:
+def test_every_attempt_of_a_mail_has_the_same_message_id_on_our_domain(
+    mail_office: PostOffice, provider: Provider
+) -> None:
     _reader(mail_office, first_name="Ani")
     provider.answer("*", Unreachable("refused"), Throttled(1))
     for _ in range(3):
@@ -361,7 +365,9 @@ def test_every_attempt_of_a_mail_has_the_same_message_id_on_our_domain(mail_offi
     assert ids[0].endswith("@nada.example.com>")
 
 
-def test_a_missing_variable_is_an_error_of_that_send_and_never_a_blank(mail_office: PostOffice, provider: Provider) -> None:
+def test_a_missing_variable_is_an_error_of_that_send_and_never_a_blank(
+    mail_office: PostOffice, provider: Provider
+) -> None:
     _reader(mail_office)
     mail_office.deliver()
     assert mail_office.states() == [("failed", "render")]
