@@ -19,7 +19,7 @@ _Folder = Annotated[
 ]
 _Weeks = Annotated[
     int | None,
-    typer.Option("--weeks", min=1, max=17, show_default="the whole season", help="Play only so many virtual weeks."),
+    typer.Option("--weeks", min=2, show_default="the whole season", help="Play only so many virtual weeks."),
 ]
 _NoPrefect = Annotated[bool, typer.Option("--no-prefect", help="Send without Prefect, which saves memory and time.")]
 _NoStay = Annotated[bool, typer.Option("--no-stay", help="End at once, also on a terminal.")]

@@ -64,8 +64,8 @@ def start_logging(folder: Path, name: str = "alur") -> Path:
     logging.captureWarnings(capture=True)
     for ours in ("engine", "channels"):
         logging.getLogger(ours).setLevel(logging.DEBUG if debug else logging.INFO)
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for noisy in _NOISY:
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     return file
 
 

@@ -15,6 +15,7 @@ from engine.flows.screen import end_group, start_python
 HOST: Final = "127.0.0.1"
 _MESSAGE_ID: Final = re.compile(rb"^Message-ID:\s*<(\d{1,18})\.", re.IGNORECASE | re.MULTILINE)
 _PATIENCE: Final = 5.0  # seconds to end in
+_LARGEST: Final = 2**25  # bytes of a mail
 
 
 class MailboxError(AlurError):
@@ -90,12 +91,12 @@ def main() -> None:
             self.count += 1
             return f"250 OK kept as {keep(folder, envelope.content, self.count)}"
 
-    controller = Controller(Keeper(), hostname=HOST, port=_free_port(), data_size_limit=2**25)
-    controller.start()
-    sys.stdout.write(f"{controller.port}\n")
+    server = Controller(Keeper(), hostname=HOST, port=_free_port(), data_size_limit=_LARGEST)
+    server.start()
+    sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
     sys.stdin.buffer.read()
-    controller.stop()
+    server.stop()
 
 
 def _free_port() -> int:

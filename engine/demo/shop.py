@@ -21,8 +21,8 @@ from typing import Final, TypeVar
 T = TypeVar("T")
 
 MOVED: Final = timedelta(days=10_227)
-START: Final = datetime(2026, 3, 31, 17, tzinfo=UTC)
-"""Midnight in Jakarta, where the shop is: 1 March 2026."""
+START: Final = datetime(2026, 4, 30, 17, tzinfo=UTC)
+"""Midnight in Jakarta, where the shop is: 1 May 2026."""
 END: Final = datetime(2026, 6, 30, 17, tzinfo=UTC)
 """Midnight in Jakarta after the last day of the data."""
 
@@ -146,7 +146,7 @@ _NAMES: Final = {
     ),
 }
 _GENRES: Final = ("jazz", "pop", "rock", "folk", "keroncong", "soul", "dangdut", "ambient")
-_EAGER: Final = 0.12
+_EAGER: Final = 0.08
 """The share of customers who open an account during the season; till then the shop only knows what they bought."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -21,9 +22,15 @@ log = logging.getLogger(__name__)
 
 def read_segment_source(name: str, source: str, fields: Mapping[str, FieldType]) -> Segment:
     """A segment from the text that was applied. Raises `WorkspaceError` when this version can't read it any more."""
+    return _read(name, source, tuple(sorted(fields.items())))
+
+
+@lru_cache(maxsize=1024)
+def _read(name: str, source: str, fields: tuple[tuple[str, FieldType], ...]) -> Segment:
+    """Reading takes longer than refreshing does while few people change; the text is the same from one time to the next."""
     file = f"segments/{name}.yaml"
     node, problems = read_document(source.encode(), file)
-    reader = Reader(file, fields)
+    reader = Reader(file, dict(fields))
     segment = read_segment(node, reader) if node is not None else None
     if segment is None or isinstance(segment, Invalid):
         raise WorkspaceError([*problems, *reader.problems])
