@@ -34,7 +34,9 @@ def mails(folder: Path) -> list[Any]:
     return [parser.parsebytes(path.read_bytes()) for path in sorted((folder / "mails").glob("*.eml"))]
 
 
-def test_every_mail_parses_without_defects_has_both_parts_and_both_unsubscribe_headers(played: tuple[Path, str]) -> None:
+def test_every_mail_parses_without_defects_has_both_parts_and_both_unsubscribe_headers(
+    played: tuple[Path, str],
+) -> None:
     found = mails(played[0])
     assert len(found) > 100
     for mail in found:
