@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,7 +73,7 @@ def play(options: Options) -> None:
         tell_figures(played.figures, played.seconds)
         tell_goodbye(played.leaver, played.goodbye, played.silence)
         tell_balance(played.balance)
-        flow_runs = _finish_backstage(stage)
+        flow_runs = _finish_backstage(stage, played.figures.totals["send_runs"])
         then = commands(options.folder, played.leaver.user_id)
         page = _write(stage, played, then, flow_runs)
         say(f"Done in {monotonic() - began:.0f} s.")
@@ -92,7 +94,7 @@ def _introduce(stage: Stage) -> None:
 
 def _play_season(stage: Stage, end: datetime) -> Played:
     from engine.demo.figures import read_balance, read_figures
-    from engine.demo.goodbye import PromiseBrokenError, check_silence, say_goodbye, when_leaving, who_leaves
+    from engine.demo.goodbye import check_silence, say_goodbye, when_leaving, who_leaves
     from engine.demo.posts import season
     from engine.demo.season import Errand, Season
     from engine.demo.shop import customers
@@ -112,16 +114,26 @@ def _play_season(stage: Stage, end: datetime) -> Played:
     seconds = monotonic() - began
     with stage.app.engine.connect() as conn:
         figures, balance = read_figures(conn), read_balance(conn, stage.app.machines)
+    _check(stage, figures, balance)
+    (goodbye,) = goodbyes
+    return Played(start, end, leaver, goodbye, check_silence(stage, leaver, goodbye), figures, balance, seconds)
+
+
+def _check(stage: Stage, figures: Figures, balance: Balance) -> None:
+    """Nothing was lost or doubled, on record and in the mailbox; else raise `PromiseBrokenError`."""
+    from engine.demo.goodbye import PromiseBrokenError
+
     if not balance.holds:
         raise PromiseBrokenError(
             f"{balance.decided} messages were decided and {sum(balance.by_state.values())} are on record: "
             f"{len(balance.missing)} are missing, {len(balance.unasked)} nobody asked for"
         )
-    (goodbye,) = goodbyes
-    return Played(start, end, leaver, goodbye, check_silence(stage, leaver, goodbye), figures, balance, seconds)
+    arrived = sum(1 for _ in stage.mails.glob("*.eml"))
+    if arrived != figures.mails:
+        raise PromiseBrokenError(f"{figures.mails} mails were accepted and {arrived} have arrived")
 
 
-def _finish_backstage(stage: Stage) -> int | None:
+def _finish_backstage(stage: Stage, send_runs: int) -> int | None:
     """How many flow runs Prefect shows; None without it."""
     if stage.backstage is None:
         return None
@@ -129,7 +141,7 @@ def _finish_backstage(stage: Stage) -> int | None:
     if shown is None:
         say("Prefect did not come up in time: everything was sent without it, and nothing shows there.")
     else:
-        say(f"Prefect shows {shown} flow runs, one for each week: {stage.backstage.url}")
+        say(f"Prefect shows {shown} flow runs for {send_runs} weeks: {stage.backstage.url}")
     return shown
 
 
@@ -144,11 +156,13 @@ def _write(stage: Stage, played: Played, then: Sequence[tuple[str, str]], flow_r
 
 def commands(folder: Path, leaver: str) -> list[tuple[str, str]]:
     """The three commands to try next, each with what it does."""
+    here = Path(sys.argv[0])
+    alur = shlex.quote(sys.argv[0]) if here.name == "alur" and shutil.which("alur") is None else "alur"
     where = shlex.quote(str(folder))
     return [
-        (f"alur why {leaver} -w {where}", "one person's whole story"),
-        (f"alur draw cart_abandonment -w {where} -o cart.svg", "a journey as a picture"),
-        ("alur init shop", "a workspace of your own"),
+        (f"{alur} why {leaver} -w {where}", "one person's whole story"),
+        (f"{alur} draw cart_abandonment -w {where} -o cart.svg", "a journey as a picture"),
+        (f"{alur} init shop", "a workspace of your own"),
     ]
 
 
@@ -165,4 +179,4 @@ def _stay(stage: Stage) -> None:
     say()
     prefect = f", and Prefect at {stage.backstage.url}" if stage.backstage is not None and stage.backstage.url else ""
     say(f"The links in the mails live{prefect}. Press Enter to end it.")
-    input()
+    sys.stdin.readline()

@@ -16,11 +16,10 @@ from engine.catalog import Definitions
 from engine.cli.logs import start_logging
 from engine.demo.backstage import Backstage
 from engine.demo.mailbox import HOST, Mailbox
-from engine.demo.workspace import for_the_stage, forget_durability, new_workspace
+from engine.demo.workspace import for_the_stage, forget_durability, new_workspace, with_links_to
 from engine.errors import WorkspaceError
-from engine.flows.server import free_port
 from engine.web import create_web
-from engine.web.serving import WebServer
+from engine.web.serving import PortTakenError, WebServer
 
 _PATIENCE: Final = 5.0  # seconds for the edge to finish what has been posted
 
@@ -54,24 +53,31 @@ def open_stage(folder: Path, start: datetime, *, with_prefect: bool) -> Iterator
         mailbox = Mailbox(folder / "mails", logs / "mailbox.log")
         running.callback(mailbox.stop)
         clock = VirtualClock(start)
-        config = catalog.load_config(folder)
-        port = free_port(config.web.port)  # the usual one if it is free: then `alur run` keeps the links alive
+        config = for_the_stage(catalog.load_config(folder), mailbox.port)
         with ThreadPoolExecutor(1) as beside:  # the database is made while the templates are compiled
-            opening = beside.submit(open_app, folder, clock, for_the_stage(config, mailbox.port, port))
+            opening = beside.submit(open_app, folder, clock, config)
             found = catalog.load(folder)
             app = opening.result()
         running.callback(app.close)
         if found.problems:
             raise WorkspaceError(found.problems)
         forget_durability(app.engine)
-        app = replace(app, templates=found.templates)
-        web = WebServer(create_web(app), HOST, port)
+        web = _take_port(app, config.web.port)
+        app = replace(app, config=with_links_to(config, HOST, web.port), templates=found.templates)
         running.callback(_stop_web, web)
         web.start()
         if backstage is not None:
             backstage.watch(app.engine, clock)
         key = next(key.key for key in config.web.write_keys if key.scope == "server")
         yield Stage(app, clock, found.definitions, app.config.web.public_url, key, mailbox.folder, backstage)
+
+
+def _take_port(app: App, usual: int) -> WebServer:
+    """The usual port if it is free, so that the links in the mails live again under `alur run`; else any."""
+    try:
+        return WebServer(create_web(app), HOST, usual)
+    except PortTakenError:
+        return WebServer(create_web(app), HOST, 0)
 
 
 def _stop_web(web: WebServer) -> None:

@@ -76,9 +76,9 @@ def _repeats(entry: Entry) -> bool:
 
 def _visits(played: Played) -> Iterable[tuple[datetime, Happening]]:
     """The two requests of the goodbye."""
-    said = played.goodbye
+    said, name = played.goodbye, played.leaver.first_name
     looked = (
-        f"follows List-Unsubscribe of {said.mail.name}: GET {said.get_status}, a page with one button; nothing changes"
+        f"{name} follows the List-Unsubscribe of mails/{said.mail.name}: GET {said.get_status}, a page with one button"
     )
-    yield said.at, Happening("page", looked)
-    yield said.at, Happening("page", f"POST {said.post_status}, List-Unsubscribe=One-Click: unsubscribed")
+    yield said.at, Happening("page", f"{looked}. Nothing has changed: scanners follow links, too.")
+    yield said.at, Happening("page", f"{name} unsubscribes: POST {said.post_status}, List-Unsubscribe=One-Click")

@@ -91,7 +91,7 @@ def tell_figures(figures: Figures, seconds: float) -> None:
 def tell_balance(balance: Balance) -> None:
     """That nothing was lost silently."""
     states = " + ".join(f"{number:,} {state}" for state, number in sorted(balance.by_state.items()))
-    say(f"Nothing was lost: {balance.decided:,} messages decided = {states}, compared key by key.")
+    say(f"Nothing was lost or doubled: {balance.decided:,} messages decided = {states}, compared key by key.")
 
 
 def _parts(numbers: Mapping[str, int]) -> str:
@@ -114,5 +114,7 @@ def tell_goodbye(leaver: Customer, goodbye: Goodbye, silence: Sequence[Mapping[s
     say(f"  POST {goodbye.post_status}  List-Unsubscribe=One-Click; one more on record, taken back")
     for send in silence:
         due = send["due_at"].astimezone(ZoneInfo(leaver.timezone))
-        say(f"  {_day(due.date())}  {send['template']} is due: withheld, {because(send['state'], send['reason'])}")
+        say(
+            f"  {_day(due.date())}  {send['template']} is due: {send['state']}, {send['reason']}: {because(send['state'], send['reason'])}"
+        )
     say()

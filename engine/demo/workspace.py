@@ -46,8 +46,8 @@ def _stop_left_database(folder: Path) -> None:
         start_embedded(folder / ".alur" / "postgres").stop()
 
 
-def for_the_stage(config: Config, mail_port: int, edge_port: int) -> Config:
-    """The workspace's config with its channels turned to the local mailbox and to files, and links that lead to the edge.
+def for_the_stage(config: Config, mail_port: int) -> Config:
+    """The workspace's config with its channels turned to the local mailbox and to files.
 
     On disk stays what the example says, which sends to nobody.
     """
@@ -61,8 +61,12 @@ def for_the_stage(config: Config, mail_port: int, edge_port: int) -> Config:
     }
     channels = {medium: replace(channel, adapter="file", options={}) for medium, channel in config.channels.items()}
     channels["email"] = replace(mail, adapter="smtp", options=smtp, throttle=None)
-    web = replace(config.web, public_url=f"http://{HOST}:{edge_port}", host=HOST, port=edge_port)
-    return replace(config, channels=channels, web=web)
+    return replace(config, channels=channels)
+
+
+def with_links_to(config: Config, host: str, port: int) -> Config:
+    """The config with links in messages that lead to this edge."""
+    return replace(config, web=replace(config.web, public_url=f"http://{host}:{port}", host=host, port=port))
 
 
 def forget_durability(engine: Engine) -> None:

@@ -145,7 +145,7 @@ class Running:
             answer = self._session().post(
                 f"http://127.0.0.1:{self.port}/v1/batch", json={"batch": batch}, auth=(KEY, ""), timeout=30
             )
-            assert answer.json() == {"success": True}
+            assert answer.json() == {"success": True}, answer.text
 
     def _session(self) -> requests.Session:
         session = requests.Session()
