@@ -33,9 +33,11 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def workspace() -> Iterator[Catalog]:
-    """The example workspace as it stands in the repository."""
+def workspace() -> Catalog:
+    """The example workspace as it stands in the repository. The keys leave the environment again at once: it goes before
+    the `.env` of every workspace that a later test of this process starts.
+    """
     with pytest.MonkeyPatch.context() as patch:
         for name, key in KEYS.items():
             patch.setenv(name, key)
-        yield load(ROOT)
+        return load(ROOT)
