@@ -137,6 +137,39 @@ dead_letter = Table(
     _instant("received_at"),
 )
 
+# --- what is known of people's worth and of their reading; written by what computes or observes it -----------------------
+
+score = Table(
+    "score",
+    metadata,
+    Column("contact_id", BigInteger, ForeignKey("contact.id"), primary_key=True),
+    Column("recency", SmallInteger),  # 1..5, as are the next two
+    Column("frequency", SmallInteger),
+    Column("monetary", SmallInteger),
+    Column("rfm_group", Text),  # champions, loyal, ..
+    Column("lifetime", Numeric),  # in the currency of the workspace
+    Column("predicted", Numeric),
+    Column("alive", Numeric),  # probability, 0..1
+    Column("tier", Text),
+    Column("nps", SmallInteger),  # the last answer, 0..10
+    _instant("at"),
+)
+
+observation = Table(  # what became of a message after it was accepted, as providers and links tell it
+    "observation",
+    metadata,
+    _id(),
+    Column("send_id", BigInteger, nullable=False),
+    Column("contact_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # delivered | opened | clicked | bounced | replied
+    Column("machine", Boolean, nullable=False, server_default=text("false")),  # a scanner or prefetch, no person
+    Column("hard", Boolean, nullable=False, server_default=text("false")),  # of a bounce: for good
+    Column("data", JSONB),
+    _instant("at"),
+    Index(None, "send_id", "kind"),
+    Index(None, "contact_id", "at"),
+)
+
 # --- definitions ------------------------------------------------------------------------------------------------------
 
 journey_version = Table(
@@ -166,7 +199,7 @@ applied = Table(
     _instant("at"),
     Column("by", Text, nullable=False),
     Column("note", Text),
-    Column("changes", JSONB, nullable=False),
+    Column("changes", JSONB, nullable=False),  # per change: what, name, how, hash before and after
 )
 
 segment = Table(
@@ -233,6 +266,8 @@ enrollment = Table(
     Column("trigger_event_id", BigInteger),
     Column("event", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("matched", JSONB),
+    Column("loops", JSONB, nullable=False, server_default=text("'{}'::jsonb")),  # repeat step -> {round, since}
+    Column("variants", JSONB, nullable=False, server_default=text("'{}'::jsonb")),  # experiment -> variant
     _instant("goal_until", nullable=True),  # open goal window; null: none, or reached
     _instant("goal_at", nullable=True),
     Column("goal_event_id", BigInteger),
@@ -249,6 +284,38 @@ enrollment = Table(
     Index("ix_enrollment_standing", "journey", "version_id", "step", postgresql_where=text("state = 'active'")),
 )
 
+assignment = Table(  # who got which variant; the first one holds for good
+    "assignment",
+    metadata,
+    Column("journey", Text, primary_key=True),
+    Column("experiment", Text, primary_key=True),
+    Column("contact_id", BigInteger, primary_key=True),
+    Column("variant", Text, nullable=False),
+    Column("enrollment_id", BigInteger, nullable=False),
+    _instant("at"),
+)
+
+winner = Table(  # an experiment that is decided: newcomers follow it
+    "winner",
+    metadata,
+    Column("journey", Text, primary_key=True),
+    Column("experiment", Text, primary_key=True),
+    Column("variant", Text, nullable=False),
+    Column("numbers", JSONB, nullable=False),  # per variant: people, successes; and the corrected p-values
+    _instant("at"),
+)
+
+scheduled = Table(  # the next firing of a journey that starts by the clock: `schedule`, `at`, `dates`
+    "scheduled",
+    metadata,
+    Column("journey", Text, primary_key=True),
+    Column("occurrence", Text, primary_key=True),  # the enrollment's key
+    _instant("due_at"),
+    _instant("fired_at", nullable=True),
+    Column("cursor", BigInteger, nullable=False, server_default="0"),  # last contact that was signalled
+    Index("ix_scheduled_open", "due_at", postgresql_where=text("fired_at IS NULL")),
+)
+
 signal = Table(  # one queue for everything that moves an enrollment; a wait is a row with a future `at`
     "signal",
     metadata,
@@ -256,7 +323,8 @@ signal = Table(  # one queue for everything that moves an enrollment; a wait is 
     Column("contact_id", BigInteger, nullable=False),
     Column("enrollment_id", BigInteger),  # null: concerns every journey of the contact
     Column("journey", Text),  # of the enrollment or occurrence; lets a claim pass over paused journeys
-    Column("kind", Text, nullable=False),  # event | timer | segment | profile | send | date
+    # event | timer | segment | profile | send | date | call | start | finished | manual | schedule | moved | backfill
+    Column("kind", Text, nullable=False),
     _instant("at"),  # due; the order in which signals of a contact are decided
     Column("visit", Integer),  # timers and sends: the arrival they belong to
     Column("event_id", BigInteger),
@@ -307,6 +375,7 @@ send = Table(
     Column("state", Text, nullable=False),
     Column("reason", Text),  # one short word
     Column("detail", Text),  # what was said: by the provider, or by the template that could not be rendered
+    Column("held", Text),  # why it is still planned, while a rule holds it: quiet_hours, cap, ..; null once it moves
     Column("refused", ARRAY(Text), nullable=False, server_default=text("'{}'")),  # channels that refused it for good
     Column("worker_id", BigInteger),
     Column("fence", BigInteger),
@@ -337,6 +406,7 @@ send = Table(
     ),
     Index("ix_send_doubtful", "id", postgresql_where=text("state = 'unknown' AND reason = 'reconciling'")),
     Index(None, "contact_id", "intent_at"),
+    Index("ix_send_by_journey", "journey", "intent_at", postgresql_where=text("intent_at IS NOT NULL")),
     Index(None, "run_id"),
 )
 
@@ -353,6 +423,32 @@ attempt = Table(
     _instant("ended_at", nullable=True),
     Column("outcome", Text),  # accepted | rejected | throttled | unreachable | ambiguous; null: on the wire or lost
     Column("detail", Text),
+)
+
+call = Table(  # one intended webhook request; repeated under one idempotency key until it has an answer
+    "call",
+    metadata,
+    _id(),
+    Column("enrollment_id", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("visit", Integer, nullable=False),
+    Column("contact_id", BigInteger, nullable=False),
+    Column("journey", Text, nullable=False),
+    Column("version_id", BigInteger, nullable=False),
+    _instant("planned_at"),
+    _instant("due_at"),
+    _instant("next_at"),  # not to be tried before
+    Column("state", Text, nullable=False),  # planned | calling | answered | failed | withheld
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("status", Integer),  # of the last answer
+    _instant("lease_until", nullable=True),  # by the database's clock
+    _instant("ended_at", nullable=True),
+    UniqueConstraint("enrollment_id", "step", "round"),
+    Index("ix_call_due", "next_at", postgresql_where=text("state IN ('planned', 'calling')")),
+    Index(None, "contact_id"),
 )
 
 send_run = Table(
@@ -381,6 +477,14 @@ hold = Table(
     _instant("at"),
     _instant("lifted_at", nullable=True),
     Index("ix_hold_standing", "scope", "name", postgresql_where=text("lifted_at IS NULL")),
+)
+
+bucket = Table(  # of a throttle that holds over all workers
+    "bucket",
+    metadata,
+    Column("name", Text, primary_key=True),  # journey:NAME
+    Column("tokens", Numeric, nullable=False),
+    _instant("at"),
 )
 
 worker = Table(

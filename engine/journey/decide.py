@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from engine.audience.event_match import read_key
 from engine.document import Plain
+from engine.journey.entry import entry_key, entry_questions, newcomer, refusal, trigger_found, triggered_by
 from engine.journey.machine import Machine
 from engine.journey.steps.base import Ask, End, Go, Ignore, Stay, Visit
 from engine.journey.steps.wait_for import WaitForState
-from engine.journey.triggers import DateTrigger, EntersTrigger, EventTrigger
 from engine.journey.values import (
     Decision,
     Effect,
@@ -54,35 +53,6 @@ def concerns(machine: Machine, enrollment: Enrollment, signal: Signal) -> bool:
             name in machine.listens_to() or _looks_beyond_events(machine, enrollment, name)
         )
     return enrollment.state == "active"
-
-
-def triggered_by(machine: Machine, signal: Signal) -> bool:
-    """True when this kind of signal may start the journey at all; the rest is for `decide` to say."""
-    match machine.trigger:
-        case EventTrigger(match=match):
-            return signal.event is not None and signal.event.starts and signal.event.name == match.name
-        case EntersTrigger(segment=segment):
-            return (
-                signal.kind == "segment" and signal.data.get("segment") == segment and bool(signal.data.get("entered"))
-            )
-        case DateTrigger():
-            return signal.kind == "date" and signal.data.get("journey") == machine.journey
-        case _:
-            assert_never(machine.trigger)
-
-
-def entry_key(machine: Machine, signal: Signal) -> str | None:
-    """The key an entry by this signal would have: the trigger's `key` property as text, the occurrence of a date, else ''.
-
-    None when the trigger wants a key that the event does not carry.
-    """
-    match machine.trigger:
-        case EventTrigger(match=match) if match.key is not None and signal.event is not None:
-            return read_key(match.key, signal.event.properties)
-        case DateTrigger():
-            return str(signal.data["date"])
-        case _:
-            return ""
 
 
 def _property(properties: Any, path: tuple[str, ...]) -> Plain:
@@ -131,88 +101,20 @@ class _Course:
     def enter(self) -> Decision | Undecided:
         if not triggered_by(self.machine, self.signal):
             return Decision(None)
-        questions = self._entry_questions()
+        questions = entry_questions(self.machine)
         if any(question.path not in self.facts.answers for question in questions):
             return Undecided(questions)
-        refused = self._refusal()
+        refused = refusal(self.machine, self.signal, self.facts)
         if refused is not None:
             return Decision(None, trace=refused)
         key = entry_key(self.machine, self.signal)
-        assert key is not None  # _refusal has seen to it
-        newcomer = self._newcomer(key)
+        assert key is not None  # `refusal` has seen to it
+        arrived = newcomer(self.machine, self.signal, self.facts.contact_id, key, self.now)
         before: tuple[Effect, ...] = ()
         if self.facts.previous.active is not None:
             before = (EndPrevious(self._end(self.facts.previous.active, "restarted")),)
-        line = TraceLine("trigger", self.machine.trigger.label(), self._trigger_found(), "entered")
-        return self._onward(newcomer, effects=before, trace=(line,))
-
-    def _entry_questions(self) -> tuple[Question, ...]:
-        questions: list[Question] = []
-        if isinstance(self.machine.trigger, EventTrigger) and self.machine.trigger.match.where is not None:
-            questions.append(Holds("trigger.where", self.machine.trigger.match.where))
-        if self.machine.entry.where is not None:
-            questions.append(Holds("entry.where", self.machine.entry.where))
-        return tuple(questions)
-
-    def _refusal(self) -> tuple[TraceLine, ...] | None:
-        """Why nobody enters: an empty trace when the trigger simply does not match, None when the door is open."""
-        machine, entry, signal = self.machine, self.machine.entry, self.signal
-        where = self.facts.answers.get("trigger.where")
-        if where is not None and not where.holds:
-            return ()
-        event = signal.event
-        if event is not None and isinstance(machine.trigger, EventTrigger):
-            age = event.received_at - event.occurred_at
-            if age > entry.max_age:
-                return (TraceLine("entry.max_age", f"at most {entry.max_age} old", f"{age}", "too_old"),)
-        if (entry.start is not None and signal.at < entry.start) or (entry.end is not None and signal.at >= entry.end):
-            return (TraceLine("entry", "between start and end", signal.at.isoformat(), "out_of_season"),)
-        rule = self.facts.answers.get("entry.where")
-        if rule is not None and not rule.holds and entry.where is not None:
-            return (TraceLine("entry.where", entry.where.label(), rule.found, "not_admitted"),)
-        if entry_key(machine, signal) is None:
-            return (TraceLine("trigger.key", "a key", None, "no_key"),)
-        return self._too_soon()
-
-    def _too_soon(self) -> tuple[TraceLine, ...] | None:
-        entry, previous = self.machine.entry, self.facts.previous
-        if previous.active is not None and entry.again == "ignore":
-            since = previous.active.entered_at.isoformat()
-            return (TraceLine("entry.again", "nobody under way with this key", since, "already_in"),)
-        last = previous.last_entered_at
-        if previous.active is not None or last is None:
-            return None
-        if entry.reentry.rule == "never":
-            return (TraceLine("entry.reentry", "never", last.isoformat(), "no_reentry"),)
-        if entry.reentry.rule == "after" and self._entered_at() < last + entry.reentry.after:
-            return (
-                TraceLine("entry.reentry", f"not before {entry.reentry.after} after", last.isoformat(), "no_reentry"),
-            )
-        return None
-
-    def _entered_at(self) -> datetime:
-        return self.signal.event.occurred_at if self.signal.event is not None else self.signal.at
-
-    def _trigger_found(self) -> Any:
-        return dict(self.signal.event.properties) if self.signal.event is not None else dict(self.signal.data)
-
-    def _newcomer(self, key: str) -> Enrollment:
-        event, goal, entered_at = self.signal.event, self.machine.goal, self._entered_at()
-        return Enrollment(
-            id=None,
-            contact_id=self.facts.contact_id,
-            key=key,
-            state="active",
-            step=None,
-            visit=0,
-            round=1,
-            entered_at=entered_at,
-            enrolled_at=self.now,
-            arrived_at=self.signal.at,
-            trigger_event_id=event.id if event is not None else None,
-            event=event.properties if event is not None else {},
-            goal_until=entered_at + goal.within.delta if goal is not None else None,
-        )
+        line = TraceLine("trigger", self.machine.trigger.label(), trigger_found(self.signal), "entered")
+        return self._onward(arrived, effects=before, trace=(line,))
 
     # --- under way ---
 

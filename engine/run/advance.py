@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
 
 import psycopg
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from engine.errors import DatabaseUnavailableError, WorkspaceError
-from engine.journey.decide import concerns, decide, entry_key, triggered_by
-from engine.journey.machine import Machine
-from engine.journey.values import (
-    Answer,
-    Decision,
-    EndPrevious,
-    Enrollment,
-    Facts,
-    PlanSend,
-    Previous,
-    Signal,
-    TraceLine,
-    Undecided,
-)
+from engine.errors import DatabaseUnavailableError
+from engine.journey.values import TraceLine
 from engine.run import occurrences
+from engine.run.claim import Claim
 from engine.run.machines import Machines, Running
-from engine.store import dead_letters, enrollments, holds, sends, signals, traces
-from engine.store.answers import Case, answer
+from engine.store import dead_letters, holds, signals, traces
 from engine.store.bulk import as_json
-from engine.store.enrollments import Standing
-from engine.store.sends import NewSend
-from engine.store.signals import ClaimedContact, DueSignal, NewSignal
+from engine.store.signals import ClaimedContact, DueSignal
 from engine.store.traces import NewTrace
 
 log = logging.getLogger(__name__)
@@ -43,7 +27,6 @@ log = logging.getLogger(__name__)
 CLAIM = 500
 _EACH = 50
 """Most signals of one contact in one claim: somebody with thousands must not keep the others of the claim waiting."""
-_PRIORITY = 50
 
 
 @dataclass(frozen=True)
@@ -112,11 +95,13 @@ def _decide(
         return Advanced()
     running = machines.applied(conn)
     _rearm_dates(conn, running, due, zone, now)
-    claim = _Claim(conn, machines, running, people, paused, zone, now)
+    claim = Claim(conn, machines, running, people, paused, zone, now)
     for wave in _waves(due):
         claim.decide(wave)
-    claim.save()
-    return claim.summary(sum(map(len, due.values())))
+    claim.outcome.save()
+    for contact, signal, error in claim.undecidable:
+        _bury(conn, contact, signal, error, now)
+    return Advanced(len(people), sum(map(len, due.values())), claim.outcome.entered, claim.outcome.planned)
 
 
 def _passes(error: Exception) -> bool:
@@ -158,216 +143,3 @@ def _rearm_dates(
     for journey in running:
         if changed and journey.live.state == "live":
             occurrences.rearm(conn, journey.machine, zone, now, changed)
-
-
-@dataclass
-class _Item:
-    """One decision to make: a signal for an enrollment, or for the door of a journey (`standing` None)."""
-
-    contact: ClaimedContact
-    journey: str
-    version_id: int
-    machine: Machine
-    standing: Standing | None
-    signal: Signal
-    previous: Previous = field(default_factory=Previous)
-    answers: dict[str, Answer] = field(default_factory=dict)
-
-
-class _Claim:
-    """The people of one claim and what has been decided for them, in memory until `save`."""
-
-    def __init__(
-        self,
-        conn: Connection,
-        machines: Machines,
-        running: list[Running],
-        people: list[ClaimedContact],
-        paused: list[str],
-        zone: str,
-        now: datetime,
-    ) -> None:
-        self._conn, self._machines, self._running, self._zone, self._now = conn, machines, running, zone, now
-        self._paused = frozenset(paused)
-        self._people = {person.id: person for person in people}
-        self._open = enrollments.open_for(conn, list(self._people))
-        self._before = {s.enrollment.id: s.enrollment for group in self._open.values() for s in group}
-        self._ids: Iterator[int] = iter(())
-        self._new: dict[int, Standing] = {}
-        self._changed: dict[int, Enrollment] = {}
-        self._entered_here: dict[tuple[int, str, str], datetime] = {}
-        self._fired: set[int] = set()
-        self._sends: list[NewSend] = []
-        self._traces: list[NewTrace] = []
-        self._undecidable: list[tuple[int, DueSignal, WorkspaceError]] = []
-
-    # --- deciding ---
-
-    def decide(self, wave: dict[int, DueSignal]) -> None:
-        """Decide one signal per contact: for those under way first, then at the doors it may open."""
-        self._settle([item for contact, due in wave.items() for item in self._under_way(self._people[contact], due)])
-        doors = [item for contact, due in wave.items() for item in self._doors(self._people[contact], due)]
-        self._look_back(doors)
-        self._settle(doors)
-
-    def _under_way(self, person: ClaimedContact, due: DueSignal) -> Iterator[_Item]:
-        for standing in self._open.get(person.id, ()):
-            if due.enrollment_id is not None and due.enrollment_id != standing.enrollment.id:
-                continue
-            try:
-                machine = self._machines.version(self._conn, standing.version_id)
-            except WorkspaceError as error:
-                if due.enrollment_id is not None:  # what happens is also found later, in the history
-                    self._undecidable.append((person.id, due, error))
-                continue
-            if due.signal.kind == "timer" and due.enrollment_id is not None:
-                self._fired.add(due.enrollment_id)
-            if concerns(machine, standing.enrollment, due.signal):
-                yield _Item(person, standing.journey, standing.version_id, machine, standing, due.signal)
-
-    def _doors(self, person: ClaimedContact, due: DueSignal) -> Iterator[_Item]:
-        for journey in self._running:
-            if journey.live.state == "live" and triggered_by(journey.machine, due.signal):
-                yield _Item(person, journey.live.name, journey.live.version_id, journey.machine, None, due.signal)
-
-    def _look_back(self, doors: list[_Item]) -> None:
-        """Fetch for every door who is, and when somebody last was, inside under the same key."""
-        wanted = {}
-        for item in doors:
-            key = entry_key(item.machine, item.signal)
-            if key is not None:
-                wanted[id(item)] = (item.contact.id, item.journey, key)
-        past = enrollments.last_entries(self._conn, sorted(set(wanted.values())))
-        for item in doors:
-            triple = wanted.get(id(item))
-            if triple is None:
-                continue
-            last = max((t for t in (past.get(triple), self._entered_here.get(triple)) if t is not None), default=None)
-            item.previous = Previous(self._active(*triple), last)
-
-    def _active(self, contact: int, journey: str, key: str) -> Enrollment | None:
-        for standing in self._open.get(contact, ()):
-            inside = standing.enrollment
-            if standing.journey == journey and inside.key == key and inside.state == "active":
-                return inside
-        return None
-
-    def _settle(self, items: list[_Item]) -> None:
-        """Ask and decide in rounds until every item is decided; the same questions are asked for all at once."""
-        while items:
-            undecided: list[tuple[_Item, Undecided]] = []
-            for item in items:
-                outcome = self._decide(item)
-                match outcome:
-                    case Undecided():
-                        undecided.append((item, outcome))
-                    case Decision():
-                        self._note(item, outcome)
-                    case _:
-                        assert_never(outcome)
-            cases = [
-                Case(ix, item.version_id, item.contact.id, outcome.about, item.signal.event, outcome.questions)
-                for ix, (item, outcome) in enumerate(undecided)
-            ]
-            answers = answer(self._conn, cases, self._now) if cases else {}
-            for ix, (item, outcome) in enumerate(undecided):
-                item.answers.update({question.path: answers[ix, question.path] for question in outcome.questions})
-            items = [item for item, _ in undecided]
-
-    def _decide(self, item: _Item) -> Decision | Undecided:
-        zone, paused = item.contact.timezone or self._zone, item.journey in self._paused
-        facts = Facts(item.contact.id, zone, item.answers, item.previous, paused)
-        inside = item.standing.enrollment if item.standing is not None else None
-        return decide(item.machine, inside, item.signal, facts, self._now)
-
-    # --- what follows ---
-
-    def _note(self, item: _Item, decision: Decision) -> None:
-        for effect in decision.effects:
-            if isinstance(effect, EndPrevious):
-                self._replace(item.contact.id, effect.enrollment)
-        enrollment_id = item.standing.enrollment.id if item.standing is not None else None
-        if decision.enrollment is not None and decision.changed:
-            if item.standing is None:
-                enrollment_id = self._enter(item, decision.enrollment)
-            else:
-                self._replace(item.contact.id, decision.enrollment)
-        if decision.trace:
-            self._traces.append(
-                NewTrace(item.contact.id, enrollment_id, item.journey, item.signal.at, item.signal.kind, decision.trace)
-            )
-        for effect in decision.effects:
-            if isinstance(effect, PlanSend) and enrollment_id is not None:
-                self._plan(item, enrollment_id, effect)
-
-    def _enter(self, item: _Item, newcomer: Enrollment) -> int:
-        new_id = next(self._ids, None)
-        if new_id is None:
-            self._ids = iter(enrollments.reserve_ids(self._conn, len(self._people)))
-            new_id = next(self._ids)
-        standing = Standing(item.journey, item.version_id, replace(newcomer, id=new_id))
-        self._open.setdefault(item.contact.id, []).append(standing)
-        self._new[new_id] = standing
-        self._entered_here[item.contact.id, item.journey, newcomer.key] = newcomer.entered_at
-        return new_id
-
-    def _replace(self, contact: int, changed: Enrollment) -> None:
-        assert changed.id is not None
-        group = self._open[contact]
-        place = next(ix for ix, standing in enumerate(group) if standing.enrollment.id == changed.id)
-        group[place] = replace(group[place], enrollment=changed)
-        if changed.id in self._new:
-            self._new[changed.id] = group[place]
-        else:
-            self._changed[changed.id] = changed
-
-    def _plan(self, item: _Item, enrollment_id: int, effect: PlanSend) -> None:
-        self._sends.append(
-            NewSend(
-                enrollment_id=enrollment_id,
-                step=effect.step,
-                round=effect.round,
-                visit=effect.visit,
-                contact_id=item.contact.id,
-                journey=item.journey,
-                version_id=item.version_id,
-                kind=item.machine.kind,
-                topic=item.machine.topic,
-                template=effect.template,
-                via=effect.via,
-                priority=_PRIORITY,
-                planned_at=self._now,
-                due_at=effect.due_at,
-            )
-        )
-
-    def save(self) -> None:
-        """Write everything that was decided."""
-        conn = self._conn
-        enrollments.save(conn, list(self._changed.values()))  # first, so that a restarted one frees its key
-        enrollments.add(conn, self._new.values())
-        stale = [e.id for e in self._changed.values() if e.id is not None and self._timer_is_stale(e)]
-        signals.drop_timers(conn, stale)
-        signals.put(conn, self._timers())
-        sends.plan(conn, self._sends)
-        traces.write(conn, self._traces)
-        for contact, due, error in self._undecidable:
-            _bury(conn, contact, due, error, self._now)
-
-    def _timer_is_stale(self, after: Enrollment) -> bool:
-        before = self._before[after.id]
-        if after.id in self._fired:
-            return False
-        return before.due_at is not None and (before.visit, before.due_at) != (after.visit, after.due_at)
-
-    def _timers(self) -> Iterator[NewSignal]:
-        for group in self._open.values():
-            for standing in group:
-                after = standing.enrollment
-                before = self._before.get(after.id)
-                unmoved = before is not None and (before.visit, before.due_at) == (after.visit, after.due_at)
-                if after.due_at is not None and after.state == "active" and not unmoved:
-                    yield NewSignal(after.contact_id, "timer", after.due_at, after.id, standing.journey, after.visit)
-
-    def summary(self, taken: int) -> Advanced:
-        return Advanced(len(self._people), taken, len(self._new), len(self._sends))
