@@ -1,6 +1,6 @@
 """The durable send path against bare smtplib: due enrollments -> decisions -> intents -> mails of 40 kB at an SMTP sink.
 
-    python -m bench.send [--people 20000] [--rounds 3]
+    python bench/send.py [--people 20000] [--rounds 3]
 
 Needs `smtp-sink` (Debian: postfix). Everything stays on this machine: embedded PostgreSQL, the sink on 127.0.0.1.
 """
@@ -18,49 +18,20 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
-import psutil
-from sqlalchemy import text
+from metering import Measured, metered
+from stand import NOW, make_workspace, open_fresh, prepare
 
 from channels.base import Accepted, Capabilities, EmailMessage, Message, Receipt
-from engine.app import App, VirtualClock, open_app
-from engine.catalog import load
+from engine.app import App, VirtualClock
 from engine.run.advance import advance
-from engine.run.apply import apply
 from engine.run.deliver import Post
 from engine.run.drain import Drain, Limits
 
 THREADS = 4
-NOW = datetime(2026, 3, 1, 2, tzinfo=UTC)
-JOURNEY = """journey: bench
-topic: offers
-trigger: {event: bench_started}
-steps:
-  - wait: 1h
-  - {send: page, via: email}
-"""
-SENTENCE = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore. "
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One run: mails, seconds of wall clock, CPU seconds of ourselves, our threads and the database."""
-
-    mails: int
-    seconds: float
-    cpu: float
-
-    @property
-    def rate(self) -> float:
-        return self.mails / self.seconds
-
-    @property
-    def cpu_per_1000(self) -> float:
-        return 1000 * self.cpu / self.mails
 
 
 def main() -> None:
@@ -71,7 +42,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3, help="turns of each; the best counts (default 3)")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="alur-bench-") as folder, sink() as port:
-        workspace = make_workspace(Path(folder) / "workspace", port)
+        workspace = make_workspace(Path(folder) / "workspace", port, THREADS)
         mail = sample_mail(workspace)
         print(f"one mail: {len(mail):,} bytes; sink on 127.0.0.1:{port}; {THREADS} threads", flush=True)
         small = max(1000, given.people // 10)
@@ -142,32 +113,6 @@ def run_bare(port: int, mail: bytes, count: int) -> Measured:
 # --- alur -------------------------------------------------------------------------------------------------------------
 
 
-def make_workspace(root: Path, port: int) -> Path:
-    """A workspace with one journey and one page of about 40 kB."""
-    for folder in ("journeys", "segments", "templates/email"):
-        (root / folder).mkdir(parents=True)
-    (root / ".env").write_text("KEY=a-key-of-thirty-two-characters--\n")
-    (root / "config.yaml").write_text(
-        "organisation: {name: Bench, postal_address: 'Jl. Sabang 1, Jakarta', timezone: Asia/Jakarta, locale: en}\n"
-        "web: {public_url: 'https://bench.example.com', secret_keys: ['${KEY}']}\n"
-        "topics: [offers]\n"
-        "channels:\n"
-        f"  email: {{adapter: smtp, host: 127.0.0.1, port: {port}, security: none, from: shop@example.com, connections: {THREADS}}}\n"
-    )
-    (root / "journeys" / "bench.yaml").write_text(JOURNEY)
-    texts = "".join(f"<mj-text>{SENTENCE * 3}</mj-text>" for _ in range(56))
-    (root / "templates" / "email" / "page.mjml").write_text(
-        "---\nsubject: 'Hello {{ contact.first_name }}'\npreheader: A page\n---\n"
-        "<mjml><mj-head><mj-attributes><mj-all font-family='Arial, sans-serif' /></mj-attributes></mj-head><mj-body>"
-        "<mj-section><mj-column><mj-text>Dear {{ contact.first_name }}, {{ contact.city }}</mj-text>"
-        f"{texts}<mj-button href='https://bench.example.com/'>Look</mj-button>"
-        "<mj-text>{{ organisation.postal_address }} <a href='{{ unsubscribe_url }}'>unsubscribe</a></mj-text>"
-        "</mj-column></mj-section></mj-body></mjml>\n"
-    )
-    (root / "templates" / "email" / "page.txt").write_text("Dear {{ contact.first_name }}\n\n{{ unsubscribe_url }}\n")
-    return root
-
-
 class Keeper:
     """A channel that keeps what it is given, to see the bytes of one mail."""
 
@@ -202,47 +147,6 @@ def sample_mail(root: Path) -> bytes:
         app.close()
 
 
-def open_fresh(root: Path, clock: VirtualClock) -> App:
-    app = open_app(root, clock)
-    with app.engine.begin() as conn:
-        tables = "contact, identity, consent, event, enrollment, signal, trace, send, attempt, send_run, journey, journey_version"
-        conn.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    app.templates.problems()  # compiled once per template version, not per mail
-    catalog = load(root)
-    assert not catalog.problems, catalog.problems
-    apply(app.engine, catalog.definitions, app.zone, clock(), by="bench")
-    return app
-
-
-def prepare(app: App, people: int) -> None:
-    """People with consent who wait on the journey's first step, each with a timer that is due now."""
-    with app.engine.begin() as conn:
-        given = {"n": people, "now": app.clock()}
-        conn.execute(
-            text("""INSERT INTO contact (user_id, email, traits, created_at, updated_at)
-                    SELECT 'u' || n, 'u' || n || '@example.com', jsonb_build_object('first_name', 'Ani ' || n, 'city', 'Jakarta'), :now, :now
-                    FROM generate_series(1, :n) n"""),
-            given,
-        )
-        conn.execute(
-            text("""INSERT INTO consent (contact_id, topic, channel, given, at, source)
-                    SELECT id, 'offers', 'email', true, :now, 'bench' FROM contact"""),
-            given,
-        )
-        conn.execute(
-            text("""INSERT INTO enrollment (journey, version_id, contact_id, state, step, visit, entered_at, enrolled_at, arrived_at, due_at)
-                    SELECT 'bench', (SELECT version_id FROM journey), id, 'active', 'steps.0', 1, :now, :now, :now, :now FROM contact"""),
-            given,
-        )
-        conn.execute(
-            text("""INSERT INTO signal (contact_id, enrollment_id, journey, kind, at, visit)
-                    SELECT contact_id, id, 'bench', 'timer', :now, 1 FROM enrollment"""),
-            given,
-        )
-    with app.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text("VACUUM ANALYZE contact, consent, enrollment, signal, send"))
-
-
 def deliver(app: App, post: Post) -> int:
     while advance(app.engine, app.machines, app.zone, app.clock()).contacts:
         pass
@@ -266,49 +170,6 @@ def run_alur(root: Path, people: int) -> Measured:
         return meter.measured(people)
     finally:
         app.close()
-
-
-# --- measuring --------------------------------------------------------------------------------------------------------
-
-
-class Meter:
-    """Wall clock and CPU of this process and of the database that works for it."""
-
-    def __init__(self, database: Path | None) -> None:
-        self._server = _server(database) if database is not None else None
-        self._wall, self._cpu = monotonic(), self._now()
-
-    def stop(self) -> None:
-        self._seconds, self._spent = monotonic() - self._wall, self._now() - self._cpu
-
-    def measured(self, mails: int) -> Measured:
-        return Measured(mails, self._seconds, self._spent)
-
-    def _now(self) -> float:
-        own = sum(psutil.Process().cpu_times()[:2])
-        if self._server is None:
-            return own
-        total = 0.0
-        for process in [self._server, *self._server.children(recursive=True)]:
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system
-        times = self._server.cpu_times()
-        return own + total + times.children_user + times.children_system
-
-
-def _server(folder: Path) -> psutil.Process:
-    pid_file = next(folder.rglob("postmaster.pid"))
-    return psutil.Process(int(pid_file.read_text().splitlines()[0]))
-
-
-@contextmanager
-def metered(database: Path | None = None) -> Iterator[Meter]:
-    meter = Meter(database)
-    yield meter
-    meter.stop()
 
 
 if __name__ == "__main__":

@@ -1,1 +1,0 @@
-"""Benchmarks: each prints its figures beside a bare baseline of the same run."""
