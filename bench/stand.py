@@ -31,6 +31,7 @@ def make_workspace(root: Path, port: int, threads: int) -> Path:
         "organisation: {name: Bench, postal_address: 'Jl. Sabang 1, Jakarta', timezone: Asia/Jakarta, locale: en}\n"
         "web: {public_url: 'https://bench.example.com', secret_keys: ['${KEY}']}\n"
         "topics: [offers]\n"
+        "contacts: {fields: {first_name: text, city: text}}\n"
         "channels:\n"
         f"  email: {{adapter: smtp, host: 127.0.0.1, port: {port}, security: none, from: shop@example.com, connections: {threads}}}\n"
     )

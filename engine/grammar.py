@@ -30,6 +30,16 @@ class Invalid:
 INVALID: Final = Invalid()
 
 
+@dataclass(frozen=True)
+class Mention:
+    """A name that is defined elsewhere, where the file says it, so that an unknown one is refused at its word."""
+
+    what: Literal["step", "template", "topic", "journey"]
+    name: str
+    line: int
+    column: int
+
+
 class Reader:
     """Collects the problems of one file while it is read."""
 
@@ -38,6 +48,7 @@ class Reader:
         self.problems: list[Problem] = []
         self.fields = fields or {}  # declared types of contact fields, from config.yaml
         self.has_event = True  # false where no event starts a person: 'event.PATH' is refused there
+        self.mentions: list[Mention] = []
 
     def refuse(self, at: Node, message: str) -> Invalid:
         """Record a problem at the node and return `INVALID`, so that a reader can `return reader.refuse(..)`."""
@@ -74,6 +85,35 @@ class Type(Protocol):
         """What an error says should stand here, e.g. 'a duration such as 90m or 1d'."""
         ...
 
+    def schema(self) -> dict[str, Any]:
+        """The same as a fragment of JSON Schema (draft-07), never stricter than `read`.
+
+        Editors read YAML by their own rules: `1h` and `09:00` reach a schema as strings, `100` as an integer. What refers to
+        itself says `{"$ref": "#/definitions/NAME"}`, NAME being one of `engine.journey.schema.definitions`.
+        """
+        ...
+
+
+SCALAR: Final[dict[str, Any]] = {"type": ["string", "number", "boolean"]}
+"""Any word, in JSON Schema."""
+
+_UNQUOTED: Final = {"boolean": ("true", "false"), "number": ("0", "7", "12", "-3", "1.5", "20260301")}
+
+
+def text_schema(pattern: str | None = None, **more: Any) -> dict[str, Any]:
+    """Text in JSON Schema. Without quotes an editor takes `true` and `12` for something else, so those are allowed too
+    where the pattern lets them through.
+    """
+    if pattern is None:
+        return SCALAR | more
+    also = [kind for kind, words in _UNQUOTED.items() if any(re.fullmatch(pattern, word) for word in words)]
+    return {"type": ["string", *also] if also else "string", "pattern": f"^(?:{pattern})$", **more}
+
+
+def any_of(*ways: dict[str, Any]) -> dict[str, Any]:
+    """One of several fragments of JSON Schema."""
+    return {"anyOf": list(ways)}
+
 
 @dataclass(frozen=True)
 class Text:
@@ -89,8 +129,32 @@ class Text:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         return node.text
 
+    def schema(self) -> dict[str, Any]:
+        return text_schema(self.pattern)
+
 
 NAME = Text(r"[a-z][a-z0-9_]*", "a name of lower-case letters, digits and _, starting with a letter")
+
+
+@dataclass(frozen=True)
+class MentionType:
+    """A name that must be known elsewhere; the reader keeps it with its place."""
+
+    what: Literal["step", "template", "topic", "journey"]
+    name: Text
+
+    @property
+    def expected(self) -> str:
+        return self.name.expected
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        name = self.name.read(node, reader)
+        if name is not INVALID:
+            reader.mentions.append(Mention(self.what, name, node.line, node.column))
+        return name
+
+    def schema(self) -> dict[str, Any]:
+        return self.name.schema()
 
 
 @dataclass(frozen=True)
@@ -111,6 +175,9 @@ class Choice:
             hint = suggestion(node.text, self.words) or f" (one of: {', '.join(self.words)})"
             return reader.refuse(node, f"unknown {self.what} '{node.text}'{hint}")
         return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": list(self.words)}
 
 
 @dataclass(frozen=True)
@@ -140,6 +207,10 @@ class Number:
     def _within(self, value: Any) -> bool:
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
+    def schema(self) -> dict[str, Any]:
+        bounds = {"minimum": self.least, "maximum": self.most}
+        return {"type": "integer" if self.whole else "number"} | {k: v for k, v in bounds.items() if v is not None}
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -151,6 +222,28 @@ class Flag:
         if isinstance(node, Scalar) and isinstance(node.value, bool):
             return node.value
         return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class Percent:
+    """`10%`, `0.5%`; read as a share from 0 to 1."""
+
+    expected: str = "a percentage such as 10%"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        text = node.text if isinstance(node, Scalar) else ""
+        found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)(%?)", text)
+        if found is None or float(found[1]) > 100:
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        if not found[2]:
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)} (write {text}%)")
+        return float(found[1]) / 100
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^\d{1,3}(\.\d{1,6})?%$"}
 
 
 @dataclass(frozen=True)
@@ -176,6 +269,11 @@ class ListOf:
         values = [self.item.read(item, reader) for item in node.items]
         return INVALID if any(value is INVALID for value in values) else tuple(values)
 
+    def schema(self) -> dict[str, Any]:
+        item = self.item.schema()
+        items = {"type": "array", "items": item, "minItems": self.least}
+        return any_of(item, items) if self.single else items
+
 
 @dataclass(frozen=True)
 class Anything:
@@ -185,6 +283,9 @@ class Anything:
 
     def read(self, node: Node, reader: Reader) -> Any:
         return plain(node)
+
+    def schema(self) -> dict[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -197,6 +298,9 @@ class Later:
     def read(self, node: Node, reader: Reader) -> Any:
         return reader.refuse(node, f"'{self.what}' is not supported yet")
 
+    def schema(self) -> dict[str, Any]:
+        return {"not": {}}
+
 
 @dataclass(frozen=True)
 class Field:
@@ -207,6 +311,17 @@ class Field:
     required: bool = False
     default: Any = None
     example: Any = None
+
+    def schema(self) -> dict[str, Any]:
+        """The type's fragment with what an editor shows: description, example, and the default where it is one word."""
+        fragment = self.type.schema()
+        told: dict[str, Any] = {"description": self.about}
+        if self.example is not None:
+            told["examples"] = [self.example]
+        if isinstance(self.default, str | int | bool):
+            told["default"] = self.default
+        # Draft-07 ignores whatever stands beside a `$ref`.
+        return {"allOf": [fragment], **told} if "$ref" in fragment else {**fragment, **told}
 
 
 @dataclass(frozen=True)
@@ -246,3 +361,14 @@ class Shape:
                 reader.refuse(node, f"{self.what} lacks '{name}' ({spec.about})")
                 good = False
         return self.build(**values) if good else INVALID
+
+    def schema(self) -> dict[str, Any]:
+        fields = {name: spec for name, spec in self.fields.items() if not isinstance(spec.type, Later)}
+        required = [name for name, spec in fields.items() if spec.required]
+        return {
+            "type": "object",
+            "title": self.what,
+            "properties": {name: spec.schema() for name, spec in fields.items()},
+            **({"required": required} if required else {}),
+            "additionalProperties": False,
+        }

@@ -16,9 +16,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from dateutil.relativedelta import relativedelta
 
 from engine.document import Node, Scalar
-from engine.grammar import Reader, shown, suggestion
+from engine.grammar import Reader, shown, suggestion, text_schema
 
-_PART = re.compile(r"(\d{1,9})(mo|[smhdw])")
+_PART = re.compile(r"(\d{1,9})(mo|[smhdw])", re.ASCII)
+_SPAN = r"(?:[0-9]{1,9}(?:mo|[smhdw]))+"
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LONGEST = timedelta(days=3660)
 
@@ -44,7 +46,7 @@ class Window:
 
 
 def _units(text: str) -> dict[str, int] | None:
-    if not text or re.fullmatch(r"(?:\d{1,9}(?:mo|[smhdw]))+", text) is None:
+    if re.fullmatch(_SPAN, text) is None:
         return None
     units: dict[str, int] = {}
     for amount, unit in _PART.findall(text):
@@ -78,6 +80,9 @@ class WaitType:
             return reader.refuse(node, f"'{text}' is no time at all; leave the step out")
         return duration
 
+    def schema(self) -> dict[str, Any]:
+        return text_schema(_SPAN, examples=["90m", "1d", "2w", "3mo"])
+
 
 @dataclass(frozen=True)
 class WindowType:
@@ -100,6 +105,9 @@ class WindowType:
             return reader.refuse(node, f"'{text}' must be more than nothing and at most ten years")
         return Window(text, delta)
 
+    def schema(self) -> dict[str, Any]:
+        return text_schema("(?:[0-9]{1,9}[smhdw])+", examples=["15m", "24h", "30d"])
+
 
 @dataclass(frozen=True)
 class ClockType:
@@ -109,9 +117,12 @@ class ClockType:
 
     def read(self, node: Node, reader: Reader) -> Any:
         text = node.text if isinstance(node, Scalar) else ""
-        if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) is None:
+        if re.fullmatch(_CLOCK, text) is None:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         return time.fromisoformat(text)
+
+    def schema(self) -> dict[str, Any]:
+        return text_schema(_CLOCK, examples=["09:00"])
 
 
 @dataclass(frozen=True)
@@ -126,13 +137,53 @@ class ZoneType:
             return text
         return reader.refuse(node, f"unknown time zone {shown(node)}{_zone_hint(text)}")
 
+    def schema(self) -> dict[str, Any]:
+        return text_schema("[A-Za-z][A-Za-z0-9_+/-]*", examples=["Asia/Jakarta", "UTC"])
+
+
+@dataclass(frozen=True)
+class Offset:
+    """How far before or after a date or instant."""
+
+    text: str
+    duration: Duration
+    before: bool
+
+
+@dataclass(frozen=True)
+class OffsetType:
+    """`-3d` or `2w` (calendar), `-2h` (elapsed)."""
+
+    expected: str = "an offset such as -3d, 2w or -2h"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        text = node.text if isinstance(node, Scalar) else ""
+        bare = text.removeprefix("-")
+        if _units(bare) is None:
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        duration = WAIT.read(Scalar(bare, bare, False, node.line, node.column), reader)
+        return Offset(text, duration, text.startswith("-")) if isinstance(duration, Duration) else duration
+
+    def schema(self) -> dict[str, Any]:
+        return text_schema(f"-?{_SPAN}", examples=["-3d", "-2h"])
+
 
 WAIT = WaitType()
 WINDOW = WindowType()
 CLOCK = ClockType()
 ZONE = ZoneType()
+OFFSET = OffsetType()
+
+MORNING = time(9)
+"""When something happens on a date for which nobody says a time."""
 
 _ABBREVIATIONS = {"WIB": "Asia/Jakarta", "WITA": "Asia/Makassar", "WIT": "Asia/Jayapura"}
+
+
+def read_window(text: str) -> timedelta | None:
+    """A window from the command line, such as `15m` or `1d`; None if it is none."""
+    window = WINDOW.read(Scalar(text, text, False, 1, 1), Reader(""))
+    return window.delta if isinstance(window, Window) else None
 
 
 @lru_cache(maxsize=1)
@@ -162,7 +213,7 @@ def local_instant(day: date, clock: time, zone: str) -> datetime:
     return datetime.combine(day, clock, tzinfo=_zone(zone)).replace(fold=0).astimezone(UTC)
 
 
-def _exists(day: date, zone: str) -> bool:
+def day_exists(day: date, zone: str) -> bool:
     """False for a day that the zone skipped whole (Pacific/Apia, 2011-12-30)."""
     noon = local_instant(day, time(12), zone).astimezone(_zone(zone))
     return noon.date() == day
@@ -180,9 +231,65 @@ def add(at: datetime, duration: Duration, zone: str) -> datetime:
         return at + timedelta(seconds=duration.seconds)
     local = at.astimezone(_zone(zone))
     day = local.date() + relativedelta(months=duration.months, days=duration.days)
-    while not _exists(day, zone):
+    while not day_exists(day, zone):
         day += timedelta(days=1)
     return local_instant(day, local.time().replace(tzinfo=None), zone)
+
+
+def instant_of(value: Any, offset: Offset | None, clock: time | None, zone: str) -> datetime | None:
+    """The instant that a stored value means: `2026-03-05` on that local date, at `clock` (09:00 if None); an ISO 8601
+    instant as it is, or at `clock` on its local date; without an offset from UTC it is local time. Then the offset is added.
+
+    None for a value that is neither, and for one that the calendar can't reach.
+    """
+    said = _date_or_instant(value)
+    if said is None:
+        return None
+    day_offset = offset if offset is not None and not offset.duration.seconds else None
+    try:
+        if isinstance(said, datetime) and said.tzinfo is not None:
+            said = said.astimezone(_zone(zone)).replace(tzinfo=None) if clock is not None or day_offset else said
+        if not isinstance(said, datetime):
+            said = datetime.combine(said, clock or MORNING)
+        elif clock is not None:
+            said = datetime.combine(said.date(), clock)
+        if said.tzinfo is None:
+            said = local_instant(_shifted(said.date(), day_offset, zone), said.time(), zone)
+        if offset is not None and offset.duration.seconds:
+            span = timedelta(seconds=offset.duration.seconds)
+            said = said - span if offset.before else said + span
+        return said.astimezone(UTC)
+    except (OverflowError, ValueError):  # 0001-01-01 and 9999-12-31, as systems write what they don't know
+        return None
+
+
+_STARTS_WITH_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _date_or_instant(value: Any) -> date | datetime | None:
+    if not isinstance(value, str) or _STARTS_WITH_DATE.match(value) is None:
+        return None
+    try:
+        return date.fromisoformat(value) if len(value) == len("2026-03-05") else datetime.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _shifted(day: date, offset: Offset | None, zone: str) -> date:
+    if offset is None:
+        return day
+    sign = -1 if offset.before else 1
+    day += relativedelta(months=sign * offset.duration.months, days=sign * offset.duration.days)
+    while not day_exists(day, zone):
+        day += timedelta(days=1)
+    return day
+
+
+def times(duration: Duration, number: int) -> Duration:
+    """The duration taken `number` times over: three times `1mo` is three months, whatever their lengths."""
+    return Duration(
+        f"{number} x {duration.text}", duration.seconds * number, duration.days * number, duration.months * number
+    )
 
 
 def next_clock_time(after: datetime, clock: time, zone: str, days: Collection[str] = ()) -> datetime:
@@ -192,7 +299,7 @@ def next_clock_time(after: datetime, clock: time, zone: str, days: Collection[st
         day += timedelta(days=1)
         if days and WEEKDAYS[day.weekday()] not in days:
             continue
-        if not _exists(day, zone):
+        if not day_exists(day, zone):
             continue
         instant = local_instant(day, clock, zone)
         if instant > after:
@@ -206,3 +313,46 @@ def yearly(birth: date, year: int, leap_day: str) -> date:
         return birth.replace(year=year)
     except ValueError:
         return date(year, 2, 28) if leap_day == "feb28" else date(year, 3, 1)
+
+
+def first_outside(at: datetime, start: time, end: time, zone: str) -> datetime:
+    """`at` itself when its local time is not in [start, end), which may pass midnight; else the first instant after it
+    that is outside. A gap that skips `end` ends the span at once; an hour that happens twice may be inside once more.
+
+    `start` and `end` must differ.
+    """
+    if not _is_within(at, start, end, zone):
+        return at
+    ends = sorted(c for c in (*_clock_instants(at, end, zone), *_shifts(at, zone)) if c > at)
+    return next(c for c in ends if not _is_within(c, start, end, zone))
+
+
+def _is_within(at: datetime, start: time, end: time, zone: str) -> bool:
+    clock = at.astimezone(_zone(zone)).time()
+    return start <= clock < end if start < end else clock >= start or clock < end
+
+
+def _clock_instants(at: datetime, clock: time, zone: str) -> list[datetime]:
+    """Every instant of the next days at which the local time is `clock`, both where it happens twice."""
+    day = local_date(at, zone)
+    walls = (datetime.combine(day + timedelta(days=n), clock, tzinfo=_zone(zone)) for n in range(4))
+    return [wall.replace(fold=fold).astimezone(UTC) for wall in walls for fold in (0, 1)]
+
+
+def _shifts(at: datetime, zone: str) -> list[datetime]:
+    """The instants of the next three days at which the zone's clock is changed."""
+    found = []
+    for hours in range(0, 72, 12):
+        before, after = at + timedelta(hours=hours), at + timedelta(hours=hours + 12)
+        if _offset(before, zone) == _offset(after, zone):
+            continue
+        low, high = (x.replace(microsecond=0) for x in (before, after))  # clocks are changed at whole seconds
+        while high - low > timedelta(seconds=1):
+            middle = (low + (high - low) / 2).replace(microsecond=0)
+            low, high = (middle, high) if _offset(middle, zone) == _offset(before, zone) else (low, middle)
+        found.append(high)
+    return found
+
+
+def _offset(at: datetime, zone: str) -> timedelta | None:
+    return at.astimezone(_zone(zone)).utcoffset()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    Interval,
     MetaData,
     Numeric,
     Sequence,
@@ -37,8 +38,8 @@ metadata = MetaData(
 )
 
 
-def _instant(name: str, *, nullable: bool = False) -> Column[object]:
-    return Column(name, TIMESTAMP(timezone=True), nullable=nullable)
+def _instant(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[object]:
+    return Column(name, TIMESTAMP(timezone=True), nullable=nullable, primary_key=primary_key)
 
 
 def _id() -> Column[int]:
@@ -232,13 +233,14 @@ membership_change = Table(
     Index(None, "contact_id", "segment", "at"),
 )
 
-occurrence = Table(  # the next instant at which a date trigger fires for a contact
+occurrence = Table(  # the next instant at which a date comes round for a contact: `date`, `dates`
     "occurrence",
     metadata,
     Column("journey", Text, primary_key=True),
     Column("contact_id", BigInteger, primary_key=True),
-    Column("date", Date, nullable=False),  # the local date; the enrollment's key
-    _instant("due_at"),
+    Column("date", Date),  # the local date; the enrollment's key. Null: none is coming
+    _instant("due_at", nullable=True),
+    Column("fired", Date),  # the last local date that has fired, whatever came of it; it never fires again
     Index(None, "due_at"),
     Index(None, "contact_id"),
 )
@@ -266,7 +268,8 @@ enrollment = Table(
     Column("trigger_event_id", BigInteger),
     Column("event", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("matched", JSONB),
-    Column("loops", JSONB, nullable=False, server_default=text("'{}'::jsonb")),  # repeat step -> {round, since}
+    Column("matched_ids", JSONB, nullable=False, server_default=text("'[]'::jsonb")),  # events that a wait_for has had
+    Column("loops", JSONB, nullable=False, server_default=text("'{}'::jsonb")),  # repeat step -> {total, round, since}
     Column("variants", JSONB, nullable=False, server_default=text("'{}'::jsonb")),  # experiment -> variant
     _instant("goal_until", nullable=True),  # open goal window; null: none, or reached
     _instant("goal_at", nullable=True),
@@ -305,14 +308,16 @@ winner = Table(  # an experiment that is decided: newcomers follow it
     _instant("at"),
 )
 
-scheduled = Table(  # the next firing of a journey that starts by the clock: `schedule`, `at`, `dates`
+scheduled = Table(  # a firing for all members of segments at once: `schedule`, `at`, and backfill
     "scheduled",
     metadata,
     Column("journey", Text, primary_key=True),
-    Column("occurrence", Text, primary_key=True),  # the enrollment's key
+    Column("occurrence", Text, primary_key=True),  # the enrollment's key; `backfill`
     _instant("due_at"),
-    _instant("fired_at", nullable=True),
+    _instant("fired_at", nullable=True),  # when the last member was signalled; null: still to come, or on its way
+    Column("missed", Boolean, nullable=False, server_default=text("false")),  # over 24 h late: the rest was left out
     Column("cursor", BigInteger, nullable=False, server_default="0"),  # last contact that was signalled
+    Column("people", BigInteger, nullable=False, server_default="0"),  # how many were signalled
     Index("ix_scheduled_open", "due_at", postgresql_where=text("fired_at IS NULL")),
 )
 
@@ -342,7 +347,10 @@ trace = Table(
     Column("enrollment_id", BigInteger),
     Column("journey", Text, nullable=False),
     _instant("at"),
-    Column("data", JSONB, nullable=False),  # signal, lines (path, wanted, found, result), effects
+    Column("data", JSONB, nullable=False),  # signal, lines (path, wanted, found, result)
+    Column("version_id", BigInteger),
+    Column("inputs", JSONB),  # all that `decide` was given besides the machine, and its clock: for a replay
+    Column("decided", JSONB),  # where the enrollment stood afterwards, and the effects
     Index(None, "contact_id", "at"),
     Index(None, "enrollment_id"),
 )
@@ -385,6 +393,8 @@ send = Table(
     Column("address", Text),
     Column("consent_id", BigInteger),
     Column("template_hash", Text),
+    Column("config_hash", Text),  # of config.yaml as it was read for this message
+    Column("segments_hash", Text),  # of all segments as they were applied then
     Column("message_id", Text),
     Column("provider_id", Text),
     Column("run_id", BigInteger),
@@ -397,6 +407,14 @@ send = Table(
         text("priority DESC"),
         "due_at",
         "journey",
+        postgresql_where=text("state = 'planned'"),
+    ),
+    Index(  # while some journeys may not send, the others are looked for one by one
+        "ix_send_outbox_of_journey",
+        "journey",
+        "next_at",
+        text("priority DESC"),
+        "due_at",
         postgresql_where=text("state = 'planned'"),
     ),
     Index(
@@ -479,12 +497,23 @@ hold = Table(
     Index("ix_hold_standing", "scope", "name", postgresql_where=text("lifted_at IS NULL")),
 )
 
-bucket = Table(  # of a throttle that holds over all workers
+bucket = Table(  # of a journey's throttle, over all workers
     "bucket",
     metadata,
-    Column("name", Text, primary_key=True),  # journey:NAME
-    Column("tokens", Numeric, nullable=False),
-    _instant("at"),
+    Column("journey", Text, primary_key=True),
+    _instant("free_at"),  # from then on there is a token
+    Column("spacing", Interval, nullable=False),  # between two tokens
+)
+
+pace = Table(  # how many messages a journey begins per hour of the clock; what the brake looks at
+    "pace",
+    metadata,
+    Column("journey", Text, primary_key=True),
+    _instant("hour", primary_key=True),
+    Column("sends", BigInteger, nullable=False),  # of an hour that is not over: claimed, so never too few
+    Column("most", BigInteger),  # that this hour may see; null: not known yet, or no limit
+    Column("judged", Boolean, nullable=False, server_default=text("false")),  # whether `most` is known
+    Column("counted", Boolean, nullable=False, server_default=text("false")),  # after its end, from the sends
 )
 
 worker = Table(

@@ -113,6 +113,17 @@ class Templates:
             if isinstance(template, EmailTemplate) and not template.uses(variable)
         ]
 
+    def wants(self, channel: str, name: str) -> frozenset[str]:
+        """The dotted paths without which a version of the template can't be rendered; ones that don't compile are left out."""
+        return frozenset().union(*self.wanted(channel, name).values())
+
+    def wanted(self, channel: str, name: str) -> Mapping[str, frozenset[str]]:
+        """The same for each file of the template."""
+        return {
+            str(found.path.relative_to(self._folder.parent)): _wanted(template)
+            for found, template in self._compiled_ones(channel, name)
+        }
+
     def unapproved(self, name: str) -> list[str]:
         """The files of a WhatsApp template that name no approved template of the provider."""
         return [
@@ -186,6 +197,12 @@ class Templates:
         return _text(path)
 
 
+def _wanted(template: Template) -> frozenset[str]:
+    if not isinstance(template, WhatsappTemplate):
+        return template.variables
+    return template.fallback.variables.union(*(text.variables for text in template.variables.values()))
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
@@ -203,6 +220,9 @@ class _Variables:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         values = {key.text: Text().read(value, reader) for key, value in node}
         return INVALID if INVALID in values.values() else values
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": Text().schema()}
 
 
 _WHATSAPP = Shape(

@@ -28,9 +28,7 @@ def server() -> Iterator[str]:
     if url:
         yield url
         return
-    # Not in pytest's own temporary folder: another pytest on this machine would clear that away under us.
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    folder = Path(tempfile.gettempdir()) / f"alur-tests-{run}"
+    folder = _embedded_folder()
     embedded = start_embedded(folder / "postgres")
     engine = connect(embedded.url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -41,6 +39,18 @@ def server() -> Iterator[str]:
     embedded.stop()
     if not (folder / "postgres" / "postmaster.pid").exists():  # we were the last one out
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _embedded_folder() -> Path:
+    """Not in pytest's own temporary folder: another pytest on this machine would clear that away under us."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    return Path(tempfile.gettempdir()) / f"alur-tests-{run}"
+
+
+@pytest.fixture(scope="session")
+def alur_folder(server: str) -> Path:
+    """What a workspace's `.alur` may point to, so that its rehearsals need no server of their own."""
+    return _embedded_folder()
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.audience.conditions import KINDS, LATER
+from engine.audience.conditions import KINDS
 from engine.audience.conditions.combined import together
-from engine.audience.scope import Condition, ConditionKind, Place, Scope, SegmentUse, Verdict
+from engine.audience.scope import CONDITION_SCHEMA, Condition, ConditionKind, Place, Scope, SegmentUse, Verdict
 from engine.document import Mapping, Node, Scalar, Sequence
 from engine.grammar import INVALID, Invalid, Reader, shown, suggestion
 
@@ -20,22 +20,29 @@ _MOST_ASKED = 200  # keys, at every depth; keeps a statement within PostgreSQL's
 class ConditionType:
     """The grammar type of a condition.
 
-    `tested` inside a `where`; `matched=False` where no `wait_for` can come before.
+    `tested` inside a `where`; `matched=False` where no `wait_for` can come before, `enrolled=False` where nobody is under
+    way yet.
     """
 
     tested: bool = False
     matched: bool = True
+    enrolled: bool = True
     expected: str = "a condition such as {contact.city: Jakarta}"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        return read_condition(node, reader, tested=self.tested, matched=self.matched)
+        return read_condition(node, reader, tested=self.tested, matched=self.matched, enrolled=self.enrolled)
+
+    def schema(self) -> dict[str, Any]:
+        return CONDITION_SCHEMA
 
 
-def read_condition(node: Node, reader: Reader, *, tested: bool = False, matched: bool = True) -> Condition | Invalid:
+def read_condition(
+    node: Node, reader: Reader, *, tested: bool = False, matched: bool = True, enrolled: bool = True
+) -> Condition | Invalid:
     """The condition, or `INVALID` after reporting. Uses `reader.fields` (declared types) and `reader.has_event`."""
     if _asked(node) > _MOST_ASKED:
         return reader.refuse(node, f"a condition asks at most {_MOST_ASKED} things; make a segment of a part of it")
-    return _read(node, Place(reader, tested, matched, _read))
+    return _read(node, Place(reader, tested, matched, _read, enrolled=enrolled))
 
 
 def _asked(node: Node) -> int:
@@ -62,8 +69,6 @@ def _read_key(key: Scalar, value: Node, place: Place) -> Condition | Invalid:
     kind = next((kind for kind in KINDS if any(_begins(key.text, word) for word in kind.words)), None)
     if kind is not None:
         return kind.read(key, value, place)
-    if any(_begins(key.text, word) for word in LATER):
-        return place.reader.refuse(key, f"'{key.text}' is not supported yet")
     return place.reader.refuse(key, f"unknown condition '{key.text}'{_hint(key.text, KINDS)}")
 
 
@@ -77,7 +82,10 @@ def _hint(text: str, kinds: tuple[ConditionKind, ...]) -> str:
     if f"{root}." in words:
         example = "a field, such as contact.city" if root == "contact" else f"a property, such as {root}.total"
         return f": name {example}"
-    if dot:
+    whole = [word for word in words if not word.endswith(".")]
+    close = suggestion(text, whole)
+    if dot and not close:
+        family = [word for word in whole if word.startswith(f"{root}.")]
         roots = suggestion(root, [word.removesuffix(".") for word in words if word.endswith(".")])
-        return roots.replace("'?)", f".{rest}'?)")
-    return suggestion(text, [word for word in words if not word.endswith(".")]) or f" (one of: {', '.join(words)})"
+        return f" (one of: {', '.join(family)})" if family else roots.replace("'?)", f".{rest}'?)")
+    return close or f" (one of: {', '.join(words)})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from engine.audience.operands import shortest
 from engine.audience.path import read_path
 from engine.audience.value import at, folded, origin, text_at
 from engine.document import Node, Plain, Scalar
-from engine.grammar import INVALID, NAME, Field, Invalid, Reader, shown
+from engine.grammar import INVALID, NAME, Field, Invalid, Reader, shown, text_schema
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,20 @@ class EventPath:
             return INVALID
         return reader.refuse(node, f"'{node.text}' is a list; one value is needed here") if "*" in parts else parts
 
+    def schema(self) -> dict[str, Any]:
+        return text_schema(r"event\.[^*]+")
+
 
 EVENT_MATCH_FIELDS: dict[str, Field] = {
     "event": Field(NAME, "the event's name", required=True, example="order_completed"),
     "where": Field(ConditionType(tested=True), "a condition on that event, as 'event'"),
     "key": Field(EventPath(), "the property that must equal the key of the enrollment", example="event.cart_id"),
 }
+
+DOOR_MATCH_FIELDS = EVENT_MATCH_FIELDS | {
+    "where": replace(EVENT_MATCH_FIELDS["where"], type=ConditionType(tested=True, matched=False, enrolled=False))
+}
+"""The same at the door, where nobody is under way yet."""
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,18 @@ def _datetime(node: Scalar, reader: Reader, subject: str) -> Operand | Invalid:
     return Operand("datetime", instant, node.text)
 
 
+def read_moment(node: Scalar, reader: Reader, word: str, subject: str, declared: FieldType | None) -> Operand | Invalid:
+    """A date, or an instant (not beside a field that is declared as a date), for an operator that asks of dates."""
+    if declared == "date":
+        return _date(node, reader, subject)
+    if _DAY_SHAPE.fullmatch(node.text):
+        return _date(node, reader, f"what stands behind '{word}'")
+    if _INSTANT_SHAPE.fullmatch(node.text):
+        return _datetime(node, reader, f"what stands behind '{word}'")
+    wanted = "write it like 2026-03-01 or 2026-03-01T09:00:00+07:00"
+    return reader.refuse(node, f"'{word}' takes a date or an instant: {wanted}, found {shown(node)}")
+
+
 _READERS: dict[FieldType | None, Callable[[Scalar, Reader, str], Operand | Invalid]] = {
     None: _as_it_stands,
     "list": _as_it_stands,

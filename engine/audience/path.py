@@ -12,14 +12,16 @@ _MOST_STARS = 3
 
 
 def read_path(text: str, root: str, node: Node, reader: Reader) -> tuple[str, ...] | Invalid:
-    """The parts after `root.`; refused at the node when empty, in brackets, or too deep."""
-    path = text.removeprefix(root + ".")
+    """The parts after `root.` (all, if `root` is empty); refused at the node when empty, in brackets, or too deep."""
+    path = text.removeprefix(root + ".") if root else text
     parts = tuple(path.split("."))
     if "[" in path or "]" in path:
         meant = re.sub(r"\[(\*|\d+)\]", r".\1", text)
         return reader.refuse(node, f"'{text}': list positions are written with dots, e.g. '{meant}'")
     if not all(parts):
-        return reader.refuse(node, f"'{text}': a name is missing in the path, which looks like {root}.address.city")
+        return reader.refuse(
+            node, f"'{text}': a name is missing in the path, which looks like {root + '.' if root else ''}address.city"
+        )
     if parts[0] == "*":
         return reader.refuse(node, f"'{text}': '*' stands for the items of a list, so a name comes first")
     if len(parts) > _MOST_PARTS or parts.count("*") > _MOST_STARS:

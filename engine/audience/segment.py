@@ -43,7 +43,9 @@ SEGMENT = Shape(
     {
         "segment": Field(NAME, "the segment's name, same as the file's", required=True, example="loyal"),
         "description": Field(Text(), "what it is for, in a sentence"),
-        "where": Field(ConditionType(matched=False), "the condition that makes a member", required=True),
+        "where": Field(
+            ConditionType(matched=False, enrolled=False), "the condition that makes a member", required=True
+        ),
     },
     Segment,
     rename={"segment": "name"},

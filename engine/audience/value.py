@@ -43,6 +43,7 @@ _CLOCK = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
 _OFFSET = r"([Zz]|[+-](0[0-9]|1[0-5]):?[0-5][0-9])"
 _DATE = f"^{_DAY}({_CLOCK}{_OFFSET}?)?$"  # of a date with a clock time the date as written
 _DATETIME = f"^{_DAY}{_CLOCK}{_OFFSET}$"  # without an offset it is no instant
+_LOCAL_DAY = f"^{_DAY}({_CLOCK})?$"  # undeclared: with an offset it is an instant
 
 _MOST_FOUND = 50  # items of a list that a trace keeps
 
@@ -52,6 +53,14 @@ class One(Protocol):
 
     def typed(self, kind: Kind) -> ColumnElement[Any]:
         """The value as this type (text in lower case), or NULL when it is of another."""
+        ...
+
+    def day(self) -> ColumnElement[Any]:
+        """The value as a date, or NULL; an undeclared text that looks like one is one, for operators that ask of dates."""
+        ...
+
+    def instant(self) -> ColumnElement[Any]:
+        """Likewise as an instant. No value is both."""
         ...
 
 
@@ -112,6 +121,9 @@ def _within(one: One, kind: Kind, operand: ColumnElement[Any]) -> ColumnElement[
     return func.strpos(one.typed("text"), operand) > constant("0") if kind == "text" else false()
 
 
+_NO_DAY, _NO_INSTANT = cast(null(), Date), cast(null(), TIMESTAMP(timezone=True))
+
+
 @dataclass(frozen=True, eq=False)
 class Known:
     """A value whose type the database guarantees: a column of text, a count."""
@@ -124,6 +136,12 @@ class Known:
         if kind != self.kind:
             return null()
         return func.lower(self.value, type_=Text) if kind == "text" else self.value
+
+    def day(self) -> ColumnElement[Any]:
+        return self.value if self.kind == "date" else _NO_DAY
+
+    def instant(self) -> ColumnElement[Any]:
+        return self.value if self.kind == "datetime" else _NO_INSTANT
 
     def any(self, test: Test) -> ColumnElement[bool]:
         return folded(test(self))
@@ -170,8 +188,7 @@ class Json:
                 good = and_(_is(self.json, "string"), _like(self.text, _DATE))
                 return case((good, cast(func.left(self.text, constant("10"), type_=Text), Date)))
             case "datetime":
-                good = and_(_is(self.json, "string"), _like(self.text, _DATETIME))
-                return case((good, cast(self.text, TIMESTAMP(timezone=True))))
+                return self.instant()
 
     def _as_it_came(self, kind: Kind) -> ColumnElement[Any]:
         match kind:
@@ -183,6 +200,18 @@ class Json:
                 return case((_is(self.json, "boolean"), cast(self.json, Boolean)))
             case "date" | "datetime":  # JSON has none: only a declaration makes them
                 return null()
+
+    def day(self) -> ColumnElement[Any]:
+        if self.type is not None:
+            return self.typed("date") if self.type == "date" else _NO_DAY
+        good = and_(_is(self.json, "string"), _like(self.text, _LOCAL_DAY))
+        return case((good, cast(func.left(self.text, constant("10"), type_=Text), Date)))
+
+    def instant(self) -> ColumnElement[Any]:
+        if self.type not in (None, "datetime"):
+            return _NO_INSTANT
+        good = and_(_is(self.json, "string"), _like(self.text, _DATETIME))
+        return case((good, cast(self.text, TIMESTAMP(timezone=True))))
 
     def any(self, test: Test) -> ColumnElement[bool]:
         return folded(test(self))
@@ -228,7 +257,8 @@ class Loose(Json):
 
     def _any_item(self, test: Test) -> ColumnElement[bool]:
         item = func.jsonb_array_elements(self.json, type_=JSONB).column_valued()
-        return select(constant("1")).where(test(Json(item, _own_text(item), self.items))).exists()
+        found = select(constant("1")).where(test(Json(item, _own_text(item), self.items)))
+        return found.correlate_except(item.scalar_alias).exists()
 
 
 def _own_text(json: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -258,7 +288,14 @@ class Spread:
 
     def any(self, test: Test) -> ColumnElement[bool]:
         froms, value = self._values()
-        return select(constant("1")).select_from(*froms).where(test(Json(value, _own_text(value), self.items))).exists()
+        found = select(constant("1")).select_from(*froms).where(test(Json(value, _own_text(value), self.items)))
+        return found.correlate_except(*froms).exists()
+
+    def numbers(self, gather: Callable[[ColumnElement[Any]], ColumnElement[Any]]) -> ColumnElement[Any]:
+        """What an aggregate function makes of the numbers among the values."""
+        froms, value = self._values()
+        number = Json(value, _own_text(value), None).typed("number")
+        return select(gather(number)).select_from(*froms).correlate_except(*froms).scalar_subquery()
 
     def present(self) -> ColumnElement[bool]:
         return folded(_is(at(self.root, self.steps[0]), "array"))

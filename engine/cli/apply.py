@@ -3,90 +3,99 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.output import Output, OutputOption, say, show_rows
-from engine.cli.workspace import HERE, RUN, WorkspaceOption, on_terminal, opened, who
+from engine.cli.output import Output, OutputOption, plural, say
+from engine.cli.plan import EndOption, Looked, looked, show_plan, tell_broken, tell_refusals
+from engine.cli.workspace import HERE, RUN, WorkspaceOption, on_terminal, who
 
 if TYPE_CHECKING:
-    from engine.run.apply import Change
+    from engine.run.apply import Applied
+    from engine.run.plan_file import PlanFile
 
+_PLAN = Annotated[
+    Path | None, typer.Argument(metavar="[PLANFILE]", show_default=False, help="What `alur plan -o PLANFILE` has kept.")
+]
 _YES = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
 _NOTE = Annotated[str | None, typer.Option("--note", help="Why, for the history.", show_default=False)]
 
-_HOW = {
-    ("journey", "new"): "people enter from now on; nothing that is past starts it",
-    ("journey", "changed"): "newcomers enter the new version, people under way finish theirs",
-    ("journey", "removed"): "nobody enters any more, people under way finish",
-    ("segment", "new"): "filled silently",
-    ("segment", "changed"): "filled anew, silently",
-    ("segment", "removed"): "its members are forgotten",
-}
-
 
 def apply(
-    yes: _YES = False, note: _NOTE = None, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+    planfile: _PLAN = None,
+    yes: _YES = False,
+    note: _NOTE = None,
+    end: EndOption = False,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
-    """Make what the files say what runs: list what is new, changed or removed, ask, and apply it all in one go.
+    """Make what the files say what runs: show the plan, ask, and apply it all in one go.
 
-    A file with problems is reported and left out: what is applied under its name stays as it is, the rest is applied,
-    and the command exits 1. Off a terminal it needs `--yes`, else it exits 2 and applies nothing.
+    With a PLANFILE exactly that plan is applied, without asking; it is refused when files or what is applied have changed
+    since. A file with problems is reported and left out: what is applied under its name stays as it is, the rest is
+    applied, and the command exits 1. Off a terminal it needs `--yes`, else it exits 2 and applies nothing.
 
     Example: `alur apply --yes --note "Lebaran offers"`
     """
-    from engine import catalog
-    from engine.app import check_channels
-    from engine.run.apply import apply as apply_files
-    from engine.run.apply import changes
+    from engine.run.apply import apply_plan
+    from engine.run.changes import GroundMovedError, moved
+    from engine.run.plan_file import read_plan
 
-    files = catalog.load(workspace.resolve())
-    problems = sorted({*files.problems, *check_channels(files.config, files.root)})
-    for problem in problems:
-        say(str(problem))
-    with opened(files.root) as at:
-        with at.engine.connect() as conn:
-            planned = [change for change in changes(conn, files.definitions) if change.how != "unchanged"]
-        _show(planned, output)
-        if planned:
-            _ask(len(planned), yes)
-            done = apply_files(at.engine, files.definitions, at.zone, at.clock(), who(), note)
-            say(f"applied: {_summary(done)}")
-        else:
-            say("nothing to apply: what runs is what the files say")
-    if problems:
-        kept = f" {', '.join(sorted(files.definitions.broken))}: left as it was." if files.definitions.broken else ""
-        say(f"the files have problems (see above).{kept}")
+    kept = read_plan(planfile) if planfile is not None else None
+    with looked(workspace, end=_end(kept, end)) as here:
+        if kept is not None and (differences := moved(kept.ground, here.plan.ground)):
+            raise GroundMovedError(differences)
+        show_plan(here.plan, output, here.at.zone)
+        if tell_refusals(here.plan):
+            raise typer.Exit(1)
+        if not here.plan.empty:
+            _ask(here, yes=yes or kept is not None)
+        done = apply_plan(
+            here.at.engine, here.files.definitions, here.at.zone, here.at.clock(), who(), note,
+            expected=here.plan.ground, end=here.plan.end, fields=here.files.config.fields,
+        )  # fmt: skip
+        say(
+            f"applied: {_summary(done)}"
+            if done.number is not None
+            else "nothing to apply: what runs is what the files say"
+        )
+    if here.problems:
+        tell_broken(here)
         raise typer.Exit(1)
 
 
-def _show(planned: Sequence[Change], output: Output) -> None:
-    rows = [{**asdict(change), "effect": _HOW[change.what, change.how]} for change in planned]
-    if rows or output is not Output.TABLE:
-        show_rows(rows, ("how", "what", "name", "effect"), output)
+def _end(kept: PlanFile | None, end: bool) -> bool:
+    """A plan file says by itself whether people leave removed journeys."""
+    if kept is not None and end and not kept.end:
+        raise typer.BadParameter(
+            "this plan lets people of removed journeys finish: make one with `alur plan --end`", param_hint="--end"
+        )
+    return end or (kept is not None and kept.end)
 
 
-def _ask(count: int, yes: bool) -> None:
+def _ask(here: Looked, *, yes: bool) -> None:
     """Return when it may go on; else exit."""
     if yes:
         return
     if not on_terminal():
         say("alur: nothing was applied: there is nobody to ask. Use --yes to apply without asking.")
         raise typer.Exit(2)
+    count = len(here.plan.changes) + len(here.plan.ending)
     if not typer.confirm(f"Apply {'this change' if count == 1 else f'these {count} changes'}?", err=True):
         say("nothing was applied")
         raise typer.Exit(1)
 
 
-def _summary(done: Sequence[Change]) -> str:
-    counts = Counter((change.how, change.what) for change in done)
-    return (
-        ", ".join(f"{count} {how} {what}{'' if count == 1 else 's'}" for (how, what), count in sorted(counts.items()))
-        or "nothing"
-    )
+def _summary(done: Applied) -> str:
+    counts = Counter((change.how, change.what) for change in done.changes)
+    parts = [f"{count} {how} {what}{'' if count == 1 else 's'}" for (how, what), count in sorted(counts.items())]
+    if people := sum(done.moved.values()):
+        parts.append(f"{plural(people, 'person', 'people')} moved")
+    if people := sum(done.ended.values()):
+        parts.append(f"{plural(people, 'person', 'people')} left removed journeys")
+    return ", ".join(parts) or "nothing"
 
 
 def add_to(program: typer.Typer) -> None:

@@ -12,7 +12,26 @@ from typing import Final, NoReturn
 
 import typer
 
-from engine.cli import apply, config, contacts, db, demo, draw, holds, init, serve_commands, status, validate, why
+from engine.cli import (
+    apply,
+    config,
+    contacts,
+    db,
+    demo,
+    draw,
+    enroll,
+    history,
+    holds,
+    init,
+    plan,
+    schema,
+    serve_commands,
+    simulate,
+    status,
+    test,
+    validate,
+    why,
+)
 from engine.errors import AlurError, WorkspaceError
 
 program = typer.Typer(
@@ -48,7 +67,7 @@ def _options(
         os.environ[_DEBUG] = "1"
 
 
-for part in (init, validate, draw, apply, serve_commands, demo, status, why, holds):
+for part in (init, validate, simulate, schema, draw, test, plan, apply, enroll, serve_commands, demo, status, why, history, holds):
     part.add_to(program)
 for name, group in (("contacts", contacts), ("config", config), ("db", db)):
     program.add_typer(group.commands, name=name, rich_help_panel=group.PANEL)

@@ -1,75 +1,77 @@
-"""JSON Schemas by which editors complete keys and explain them, made from the shapes that the reader itself uses.
+"""JSON Schemas by which editors complete, explain and check the files, made from the shapes that the reader itself uses.
 
-They know what stands at the top of a file and inside plain mappings. Where the language decides by more than keys
-(conditions, triggers, steps) they accept everything: `alur validate` has the last word.
+They are never stricter than the reader. `alur validate` has the last word: what hangs on other files, on the order of
+things or on two keys at once, no schema can say.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from engine.audience.segment import SEGMENT
 from engine.config import CONFIG
-from engine.config.types import MapOf
-from engine.grammar import Choice, Flag, Later, ListOf, Number, Shape, Text, Type
 from engine.journey.journey import JOURNEY
+from engine.journey.schema import definitions
 
 _DRAFT: Final = "http://json-schema.org/draft-07/schema#"
-_REFERENCE: Final = {"type": "string", "pattern": r"\$\{"}  # ${NAME} may stand for any value of config.yaml
+_REFERENCE: Final = {"type": "string", "pattern": r"\$\{"}
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """The schema of each kind of file: config, journey, segment."""
+    """The JSON Schema (draft-07) of each kind of file: journey, segment, config."""
     return {
-        "config": {"$schema": _DRAFT, "title": "config.yaml", **_of(CONFIG, references=True)},
-        "journey": {"$schema": _DRAFT, "title": "a journey", **_of(JOURNEY, references=False)},
-        "segment": {"$schema": _DRAFT, "title": "a segment", **_of(SEGMENT, references=False)},
+        "journey": _whole(JOURNEY.schema()),
+        "segment": _whole(SEGMENT.schema()),
+        "config": _whole(_with_references(CONFIG.schema())),
     }
 
 
-def _of(kind: Type, *, references: bool) -> dict[str, Any]:
-    """What may stand at one place; never stricter than the reader."""
-    match kind:
-        case Shape():
-            return _mapping(kind, references)
-        case MapOf():
-            return {"type": "object", "additionalProperties": _of(kind.value, references=references)}
-        case ListOf():
-            item = _of(kind.item, references=references)
-            items = {"type": "array", "items": item, "minItems": kind.least}
-            return {"anyOf": [item, items]} if kind.single else items
-        case Text():
-            pattern = {"pattern": f"^(?:{kind.pattern})$|{_REFERENCE['pattern']}"} if kind.pattern is not None else {}
-            return {"type": ["string", "number", "boolean"], **pattern}
-        case Choice() | Number() | Flag():
-            plain = _plain(kind)
-            return {"anyOf": [plain, _REFERENCE]} if references else plain
+def as_text(schema: dict[str, Any]) -> str:
+    """The schema as the text of a file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _whole(fragment: dict[str, Any]) -> dict[str, Any]:
+    """The fragment as a schema of its own, with those definitions that it needs."""
+    known = definitions()
+    needed: dict[str, dict[str, Any]] = {}
+    more = _referred(fragment)
+    while more - needed.keys():
+        needed |= {name: known[name] for name in more}
+        more = {name for definition in needed.values() for name in _referred(definition)}
+    return {"$schema": _DRAFT, **fragment, **({"definitions": needed} if needed else {})}
+
+
+def _referred(part: Any) -> set[str]:
+    match part:
+        case {"$ref": str(place)}:
+            return {place.removeprefix("#/definitions/")}
+        case dict():
+            return {name for each in part.values() for name in _referred(each)}
+        case list():
+            return {name for each in part for name in _referred(each)}
         case _:
-            return {}
+            return set()
 
 
-def _plain(kind: Choice | Number | Flag) -> dict[str, Any]:
-    match kind:
-        case Choice():
-            return {"enum": list(kind.words)}
-        case Flag():
-            return {"type": "boolean"}
-        case Number():
-            bounds = {"minimum": kind.least, "maximum": kind.most}
-            word = "integer" if kind.whole else "number"
-            return {"type": word, **{name: bound for name, bound in bounds.items() if bound is not None}}
+def _with_references(fragment: dict[str, Any]) -> dict[str, Any]:
+    """The fragment, with `${NAME}` allowed for every value that is one word: the environment fills it in."""
+    if "enum" in fragment or _is_word(fragment.get("type")):
+        told: dict[str, Any] = {key: fragment[key] for key in ("description", "default", "examples") if key in fragment}
+        return {"anyOf": [{key: fragment[key] for key in fragment if key not in told}, _REFERENCE], **told}
+    changed: dict[str, Any] = dict(fragment)
+    for key in ("items", "additionalProperties"):
+        if isinstance(fragment.get(key), dict):
+            changed[key] = _with_references(fragment[key])
+    for key in ("anyOf", "allOf"):
+        if key in fragment:
+            changed[key] = [_with_references(each) for each in fragment[key]]
+    if "properties" in fragment:
+        changed["properties"] = {name: _with_references(each) for name, each in fragment["properties"].items()}
+    return changed
 
 
-def _mapping(shape: Shape, references: bool) -> dict[str, Any]:
-    fields = {name: field for name, field in shape.fields.items() if not isinstance(field.type, Later)}
-    properties: dict[str, Any] = {}
-    for name, field in fields.items():
-        examples = {"examples": [field.example]} if field.example is not None else {}
-        properties[name] = {**_of(field.type, references=references), "description": field.about, **examples}
-    required = {"required": [name for name, field in fields.items() if field.required]}
-    return {
-        "type": "object",
-        "properties": properties,
-        **(required if required["required"] else {}),
-        "additionalProperties": False,
-    }
+def _is_word(kind: object) -> bool:
+    kinds = kind if isinstance(kind, list) else [kind]
+    return bool({"string", "number", "integer", "boolean"} & set(kinds))

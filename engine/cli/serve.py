@@ -23,6 +23,7 @@ from engine.flows.environment import Api, given_api
 from engine.flows.send_run import PrefectWindow
 from engine.flows.server import PrefectServer, kept_elsewhere
 from engine.run.advance import advance
+from engine.run.call import call
 from engine.run.drain import Drain, Limits
 from engine.run.heartbeat import duties
 from engine.run.loop import Loop
@@ -39,6 +40,7 @@ PATIENCE = 10.0
 """Seconds from the wish to stop until the process is gone, whatever hangs (bad input C26)."""
 
 _REST = 0.05  # seconds between two looks for work that nobody has announced
+_REST_OF_CALLS = 0.25  # the same for webhooks, which nobody waits for by the tenth of a second
 _LAST_WORDS = 2.0  # seconds of them for showing the last send run in Prefect
 
 
@@ -47,12 +49,12 @@ class WebFailedError(AlurError):
 
 
 def serve_all(root: Path, *, stop: Event | None = None, say: Say = typer.echo) -> None:
-    """`alur run`: the HTTP edge, the heartbeat, deciding, sending, and Prefect's server; until a signal, or `stop`."""
+    """`alur run`: the HTTP edge, the heartbeat, deciding, sending, calling webhooks, and Prefect's server; until a signal, or `stop`."""
     _serve(root, everything=True, stop=stop, say=say)
 
 
 def serve_work(root: Path, *, stop: Event | None = None, say: Say = typer.echo) -> None:
-    """`alur work`: deciding and sending only, beside an `alur run` on the same database."""
+    """`alur work`: deciding, sending and calling webhooks only, beside an `alur run` on the same database."""
     _serve(root, everything=False, stop=stop, say=say)
 
 
@@ -84,6 +86,7 @@ class _Parts:
         logs = app.root / ".alur" / "logs"
         self._deciding = Loop("deciding", self._decide, _REST)
         self._sending = Loop("sending", self._send, _REST)
+        self._calling = Loop("calling", self._call, _REST_OF_CALLS)
         self._database = Loop("database", self._look_after_database, 2.0)
         self._web = self._web_server() if everything else None
         self._duties = duties(app) if everything else ()
@@ -114,11 +117,11 @@ class _Parts:
             self._prefect.start()
         if self._web is not None:
             self._web.start()
-        for loop in (self._deciding, self._sending, self._database):
+        for loop in (self._deciding, self._sending, self._calling, self._database):
             loop.start()
         for duty in self._duties:
             self._scheduler.add_job(duty.beat)  # once now: what a killed process left behind should not wait
-            every = duty.every.total_seconds()
+            every = duty.beats.total_seconds()
             self._scheduler.add_job(
                 duty.beat, "interval", seconds=every, max_instances=1, coalesce=True, misfire_grace_time=None
             )
@@ -161,6 +164,14 @@ class _Parts:
         log.info("a send run has ended: %s", dict(counts.by_state))
         return True
 
+    def _call(self) -> bool:
+        desk = self._app.calls
+        if not desk.any_due():
+            return False
+        called = call(desk, self._calling.stopping)
+        self._deciding.wake()
+        return called > 0
+
     def _look_after_database(self) -> bool:
         """The embedded server is ours to start again, should it die under us."""
         try:
@@ -189,7 +200,7 @@ class _Parts:
         if self._web is not None:
             self._web.stop()
         self._scheduler.shutdown(wait=False)
-        for loop in (self._deciding, self._sending, self._database):
+        for loop in (self._deciding, self._sending, self._calling, self._database):
             loop.stop()
         self._drain.stop()
         done = self._sending.join(left(keep=_LAST_WORDS + 1))
@@ -199,7 +210,7 @@ class _Parts:
             self._window.close(min(_LAST_WORDS, left(keep=1)))
         if self._prefect is not None:
             self._prefect.stop(min(1.0, left(keep=0.5)))
-        done &= self._deciding.join(left()) & self._database.join(left())
+        done &= self._deciding.join(left()) & self._calling.join(left()) & self._database.join(left())
         if self._web is not None:
             done &= self._web.join(left())
         done &= all(duty.rests(left()) for duty in self._duties)

@@ -47,9 +47,14 @@ def _show(found: dict[str, Any], now: datetime, zone: str) -> None:
     if reasons := list(_reasons(found["reasons"])):
         put(
             "",
-            as_table(reasons, ("journey", "state", "reason", "sends", "because"), title="Withheld, failed or unknown"),
+            as_table(reasons, ("journey", "state", "reason", "sends", "because"), title="Waiting, withheld, failed or unknown"),
         )
+    if found["calls"]:
+        put("", as_table(found["calls"], ("journey", "state", "reason", "calls"), title="Webhooks"))
     put("", *_queue(found["queue"], now), "", _holds(found["holds"], zone))
+    if found["schedules"]:
+        told = ("journey", "next", "last", "people", "missed")
+        put("", as_table(found["schedules"], told, title="Schedules, broadcasts and backfills", zone=zone))
     if found["runs"]:
         parts = ("run", "state", "opened", "took", "sends")
         put("", as_table([_run(run) for run in found["runs"]], parts, title="Latest send runs", zone=zone))
@@ -95,6 +100,8 @@ def _reasons(reasons: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _queue(queue: dict[str, Any], now: datetime) -> Iterator[str]:
     yield f"Waiting for a decision: {_waiting(queue['signals_due'], queue['oldest_signal'], now)}"
     yield f"Waiting to be sent: {_waiting(queue['sends_due'], queue['oldest_send'], now)}"
+    if queue["calls_due"]:
+        yield f"Webhooks waiting to be called: {_waiting(queue['calls_due'], queue['oldest_call'], now)}"
     if queue["dead_letters"]:
         yield f"Messages of apps that could not be taken: {queue['dead_letters']:,} (the table dead_letter says why)"
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from engine.cli.output import compact, moment, visible
 
-Kind = Literal["event", "consent", "suppression", "decision", "send"]
+Kind = Literal["event", "consent", "suppression", "decision", "send", "call"]
 
-_RANK: dict[Kind, int] = {"event": 0, "consent": 1, "suppression": 1, "decision": 2, "send": 3}
+_RANK: dict[Kind, int] = {"event": 0, "consent": 1, "suppression": 1, "decision": 2, "send": 3, "call": 3}
 _SIGNALS = {
     "event": "an event came",
     "timer": "a wait was over",
@@ -22,6 +22,9 @@ _SIGNALS = {
     "profile": "the profile changed",
     "send": "a send had ended",
     "date": "a date came round",
+    "call": "a webhook had ended",
+    "start": "another journey started it",
+    "finished": "another journey had ended",
 }
 _OUTCOMES = {
     "planned": "waits in the outbox",
@@ -33,6 +36,13 @@ _OUTCOMES = {
     "withheld": "was not sent",
     "failed": "failed",
     "unknown": "may have arrived",
+}
+_CALLED = {
+    "planned": "waits to be called",
+    "calling": "is being called",
+    "answered": "was answered",
+    "withheld": "was not called",
+    "failed": "failed",
 }
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _LONGEST = 200  # characters of a value that was found; `--output json` has all of it
@@ -63,7 +73,9 @@ class Entry:
 def tell(why: Mapping[str, Any], zone: str) -> list[Entry]:
     """The story that `engine.run.why` has gathered; instants inside are shown in `zone`."""
     decisions = _decisions(why)
-    told_by = {send_id: number for number, (_, decision) in enumerate(decisions) for send_id in _sends_ended(decision)}
+    told_by = {
+        ended: number for number, (_, decision) in enumerate(decisions) for ended in _ended_before(decision)
+    }
     placed: list[tuple[datetime, int, float, Entry]] = [
         (entry.at, _RANK[entry.kind], number, entry) for number, entry in enumerate(_came_in(why, zone))
     ]
@@ -71,12 +83,12 @@ def tell(why: Mapping[str, Any], zone: str) -> list[Entry]:
         (decision["at"], _RANK["decision"], number, _decision(passage, decision, zone))
         for number, (passage, decision) in enumerate(decisions)
     ]
-    for message in why["messages"]:
-        at, rank, number = _when(message), _RANK["send"], float(message["id"])
-        if message["id"] in told_by:  # its end is what that decision is about
-            decision = decisions[told_by[message["id"]]][1]
-            at, rank, number = decision["at"], _RANK["decision"], told_by[message["id"]] - 0.5
-        placed.append((at, rank, number, _message(message, zone, at)))
+    for kind, thing in (*(("send", each) for each in why["messages"]), *(("call", each) for each in why["calls"])):
+        at, rank, number = _when(thing), _RANK["send"], float(thing["id"])
+        if (kind, thing["id"]) in told_by:  # its end is what that decision is about
+            place = told_by[kind, thing["id"]]
+            at, rank, number = decisions[place][1]["at"], _RANK["decision"], place - 0.5
+        placed.append((at, rank, number, (_message if kind == "send" else _call)(thing, zone, at)))
     return [entry for *_, entry in sorted(placed, key=lambda item: item[:3])]
 
 
@@ -111,11 +123,13 @@ def _decisions(why: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[
     return sorted([*inside, *outside], key=lambda pair: pair[1]["at"])
 
 
-def _sends_ended(decision: Mapping[str, Any]) -> Iterable[int]:
-    if decision["signal"] == "send":
+def _ended_before(decision: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
+    """The send or call whose end the decision is about."""
+    kind = decision["signal"]
+    if kind in ("send", "call"):
         for line in decision["lines"]:
-            if isinstance(line["found"], dict) and isinstance(line["found"].get("send_id"), int):
-                yield line["found"]["send_id"]
+            if isinstance(line["found"], dict) and isinstance(line["found"].get(f"{kind}_id"), int):
+                yield kind, line["found"][f"{kind}_id"]
 
 
 def _decision(passage: Mapping[str, Any], decision: Mapping[str, Any], zone: str) -> Entry:
@@ -132,7 +146,7 @@ def _decision(passage: Mapping[str, Any], decision: Mapping[str, Any], zone: str
 
 
 def _when(message: Mapping[str, Any]) -> datetime:
-    at: datetime = message["ended_at"] or message["intent_at"] or message["due_at"]
+    at: datetime = message["ended_at"] or message.get("intent_at") or message["due_at"]
     return at
 
 
@@ -148,6 +162,17 @@ def _message(message: Mapping[str, Any], zone: str, at: datetime) -> Entry:
     if message["detail"] and message["state"] in _DETAILED:
         text += f" ({message['detail']})"
     return Entry(at, "send", message["journey"], visible(text))
+
+
+def _call(call: Mapping[str, Any], zone: str, at: datetime) -> Entry:
+    text = f"webhook {call['step']} {_CALLED.get(call['state'], call['state'])}"
+    if call["state"] == "planned":
+        text += f", to be tried {moment(call['next_at'], zone)}"
+    if call["because"]:
+        text += f": {call['because']}"
+    if call["detail"] and call["state"] in ("planned", "failed"):
+        text += f" ({call['detail']})"
+    return Entry(at, "call", call["journey"], visible(text))
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

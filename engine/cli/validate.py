@@ -49,7 +49,7 @@ def validate(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TA
 def find_problems(root: Path) -> list[Problem]:
     """All problems of a workspace, ordered by file, line and column."""
     from engine import catalog
-    from engine.app import check_channels
+    from engine.adapters import check_channels
     from engine.errors import WorkspaceError
 
     try:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.output import Output, OutputOption, moment, put, show_json, show_rows, visible
+from engine.cli.output import Output, OutputOption, compact, moment, put, show_json, show_rows, visible
 from engine.cli.story import Entry, Line, tell
 from engine.cli.workspace import HERE, LOOK, WorkspaceOption, opened
+
+if TYPE_CHECKING:  # commands that look at nothing should not wait for it
+    from engine.run.replay import ReplayedDecision
 
 _Contact = Annotated[
     str, typer.Argument(metavar="CONTACT", help="A user id, else an e-mail address, else a phone number.")
@@ -19,12 +23,19 @@ _Contact = Annotated[
 _Journey = Annotated[
     str | None, typer.Option("--journey", "-j", metavar="NAME", show_default=False, help="Only what this journey did.")
 ]
+_Replay = Annotated[
+    bool, typer.Option("--replay", help="Make each decision again from its stored inputs, and say if one differs.")
+]
 _COLUMNS = ("at", "what", "journey", "text", "path", "result", "wanted", "found")
-_STYLES = {"event": "cyan", "consent": "magenta", "suppression": "magenta", "decision": "blue", "send": "bold"}
+_STYLES = {"event": "cyan", "consent": "magenta", "suppression": "magenta", "decision": "blue", "send": "bold", "call": "bold"}
 
 
 def why(
-    word: _Contact, journey: _Journey = None, workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE
+    word: _Contact,
+    journey: _Journey = None,
+    replay: _Replay = False,
+    workspace: WorkspaceOption = HERE,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Tell one person's story in the order of time, and why each message was sent or not.
 
@@ -32,16 +43,25 @@ def why(
     and what became of each message, in the person's local time.
 
     Example: `alur why ani@example.com --journey welcome`
+
+    With `--replay` each stored decision is made again, from the inputs and the clock that were stored with it: the same must
+    come out. Exit 1 if one differs.
     """
     from engine.cli.names import applied_journey, contact
+    from engine.run.machines import Machines
+    from engine.run.replay import replay as read_again
     from engine.run.why import why as read_why
 
     with opened(workspace) as at, at.engine.connect() as conn:
         person = contact(conn, at, word)
         if journey is not None:
             applied_journey(conn, journey)
-        found = read_why(conn, person.id, journey)
         zone = person.timezone or at.zone
+        again = read_again(conn, Machines(at.config.fields), person.id, journey) if replay else None
+        found = read_why(conn, person.id, journey) if again is None else {}
+    if again is not None:
+        _show_again(again, zone, output)
+        return
     known_as = [name for name in (person.user_id, person.email, person.phone) if name]
     if output is Output.JSON:
         show_json({"contact": {"id": person.id, "known_as": known_as, "timezone": zone}, **found})
@@ -56,6 +76,22 @@ def why(
             *(_held(hold, zone) for hold in found["holds"]),
         ):
             put(line)
+
+
+def _show_again(decisions: Sequence[ReplayedDecision], zone: str, output: Output) -> None:
+    """Each decision with its result; exits 1 unless all came out the same."""
+    rows = [{**asdict(decision), "at": decision.at} for decision in decisions]
+    if output is not Output.JSON:
+        rows = [{**row, "detail": compact(row["detail"]) if row["detail"] else ""} for row in rows]
+    show_rows(rows, ("at", "journey", "signal", "result", "detail"), output, zone=zone)
+    odd = sum(decision.result != "same" for decision in decisions)
+    if output is Output.TABLE:
+        said = (
+            f"{odd} of {len(decisions)} decisions come out otherwise." if odd else "Every decision comes out the same."
+        )
+        put(said if decisions else "Nothing has been decided yet.")
+    if odd:
+        raise typer.Exit(1)
 
 
 def _rows(entry: Entry) -> Iterator[dict[str, Any]]:

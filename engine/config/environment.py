@@ -49,6 +49,25 @@ def read_with_environment(data: bytes, file: str, environment: abc.Mapping[str, 
     return filled
 
 
+def references(text: str) -> list[tuple[str, str | None]]:
+    """Name and default (None: it must be set) of every reference in the text."""
+    return [(found[1], found[2]) for found in REFERENCE.finditer(text)]
+
+
+def fill_in(text: str, environment: abc.Mapping[str, str]) -> str:
+    """The text with its references replaced. Raises `LookupError` naming a variable that is neither set nor has a default;
+    as everywhere an empty one counts as unset.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        known = environment.get(found[1]) or found[2]
+        if known is None:
+            raise LookupError(f"the environment variable {found[1]} is not set: set it, in .env for example")
+        return known
+
+    return REFERENCE.sub(value, text)
+
+
 def _filled(node: Node, file: str, environment: abc.Mapping[str, str], result: Filled) -> Node:
     match node:
         case Scalar():

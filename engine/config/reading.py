@@ -6,6 +6,7 @@ from collections import abc
 from datetime import timedelta
 from typing import Any, Final
 
+from engine.config.delivery import DELIVERY
 from engine.config.environment import read_with_environment
 from engine.config.types import (
     COUNTRY,
@@ -16,12 +17,23 @@ from engine.config.types import (
     ChannelType,
     ConfigReader,
     DatabaseUrl,
+    InternalNetwork,
     MapOf,
     PublicUrl,
     Secret,
     TopicsType,
 )
-from engine.config.values import Config, EventContract, Organisation, PrefectConfig, Web, WriteKey
+from engine.config.values import (
+    ApiKey,
+    Config,
+    Delivery,
+    EventContract,
+    Organisation,
+    PrefectConfig,
+    Web,
+    Webhooks,
+    WriteKey,
+)
 from engine.document import Mapping, Node
 from engine.errors import Problem
 from engine.grammar import INVALID, NAME, Choice, Field, Flag, Later, ListOf, Number, Shape, Text
@@ -38,12 +50,31 @@ _WRITE_KEY = Shape(
 )
 
 
+_API_KEY = Shape(
+    "an API key",
+    {
+        "key": Field(Secret("CRM_KEY", SHORTEST_SECRET), "the key itself, from the environment", required=True),
+        "scope": Field(
+            ListOf(Choice(("enroll", "read"), "scope"), single=True, least=1),
+            "what it may do: enroll people, read about them",
+            required=True,
+            example="enroll",
+        ),
+    },
+)
+
+
+def _build_api_keys(named: dict[str, dict[str, Any]]) -> tuple[ApiKey, ...]:
+    return tuple(ApiKey(name, values["key"], values["scope"]) for name, values in named.items())
+
+
 def _build_write_keys(named: dict[str, dict[str, Any]]) -> tuple[WriteKey, ...]:
     return tuple(WriteKey(name, values["key"], values["scope"]) for name, values in named.items())
 
 
 def _build_web(**values: Any) -> Web:
-    return Web(**{**values, "write_keys": _build_write_keys(values["write_keys"])})
+    keys = {"write_keys": _build_write_keys(values["write_keys"]), "api_keys": _build_api_keys(values["api_keys"])}
+    return Web(**{**values, **keys})
 
 
 CONFIG: Final = Shape(
@@ -82,7 +113,7 @@ CONFIG: Final = Shape(
                         default=(),
                     ),
                     "write_keys": Field(MapOf(NAME, _WRITE_KEY), "by which apps post events", default={}),
-                    "api_keys": Field(Later("web.api_keys"), "by which apps ask and enroll"),
+                    "api_keys": Field(MapOf(NAME, _API_KEY), "by which apps enroll people and ask about them", default={}),
                 },
                 _build_web,
             ),
@@ -98,7 +129,7 @@ CONFIG: Final = Shape(
             required=True,
         ),
         "topics": Field(TopicsType(), "what people subscribe to", default={}),
-        "delivery": Field(Later("delivery"), "defaults of all journeys"),
+        "delivery": Field(DELIVERY, "defaults of all journeys; holdout: of all together", default=Delivery()),
         "contacts": Field(
             Shape("contacts", {"fields": Field(MapOf(FIELD_NAME, FIELD_TYPE), "declared types", default={})}),
             "what is known about people",
@@ -133,6 +164,22 @@ CONFIG: Final = Shape(
         ),
         "value": Field(Later("value"), "tiers, currency, margin"),
         "retention": Field(Later("retention"), "how long rows are kept"),
+        "webhooks": Field(
+            Shape(
+                "webhooks",
+                {
+                    "allow_internal": Field(
+                        ListOf(InternalNetwork(), single=True),
+                        "networks behind the firewall that webhooks may call",
+                        default=(),
+                        example=["10.20.0.0/16"],
+                    )
+                },
+                Webhooks,
+            ),
+            "where webhooks may go",
+            default=Webhooks(),
+        ),
         "prefect": Field(
             Shape(
                 "prefect",
@@ -157,7 +204,7 @@ def read_config(data: bytes, file: str, environment: abc.Mapping[str, str]) -> t
     reader = ConfigReader(file, filled)
     values = CONFIG.read(filled.node, reader)
     if values is not INVALID:
-        _check_write_keys(values["web"], filled.node, reader)
+        _check_keys(values["web"], filled.node, reader)
     # A value that could not be filled in has been reported; what its raw text lacks says nothing more.
     told = [problem for problem in reader.problems if (problem.line, problem.column) not in filled.failed]
     problems = sorted({*filled.problems, *told})
@@ -173,20 +220,23 @@ def _build_config(values: dict[str, Any]) -> Config:
         database_url=values["database"]["url"],
         web=values["web"],
         topics=values["topics"],
+        delivery=values["delivery"],
         fields=values["contacts"]["fields"],
         events=values["events"],
+        webhooks=values["webhooks"],
         prefect=values["prefect"],
         refresh=values["segments"]["refresh"].delta,
     )
 
 
-def _check_write_keys(web: Web, node: Node, reader: ConfigReader) -> None:
-    """Two sources with one key could not be told apart."""
+def _check_keys(web: Web, node: Node, reader: ConfigReader) -> None:
+    """Two sources with one key could not be told apart; and a browser's key is public."""
     seen: dict[str, str] = {}
     section = node.get("web") if isinstance(node, Mapping) else None
-    keys = section.get("write_keys") if isinstance(section, Mapping) else None
-    for write_key in web.write_keys:
-        if write_key.key in seen and isinstance(keys, Mapping):
-            at = keys.key(write_key.name) or keys
-            reader.refuse(at, f"'{write_key.name}' has the same key as '{seen[write_key.key]}': give each its own")
-        seen[write_key.key] = write_key.name
+    for word, keys in (("write_keys", web.write_keys), ("api_keys", web.api_keys)):
+        written = section.get(word) if isinstance(section, Mapping) else None
+        for each in keys:
+            if each.key in seen and isinstance(written, Mapping):
+                at = written.key(each.name) or written
+                reader.refuse(at, f"'{each.name}' has the same key as '{seen[each.key]}': give each its own")
+            seen[each.key] = each.name

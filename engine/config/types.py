@@ -6,6 +6,7 @@ import re
 from collections import abc
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Network, ip_network
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,9 +16,25 @@ from sqlalchemy.exc import ArgumentError
 from engine.config.environment import REFERENCE, Filled
 from engine.config.values import ChannelConfig, Rate, Topic
 from engine.document import Mapping, Node, Plain, Scalar, Sequence
-from engine.grammar import INVALID, NAME, Choice, Field, ListOf, Reader, Shape, Text, Type, shown
+from engine.grammar import (
+    INVALID,
+    NAME,
+    SCALAR,
+    Choice,
+    Field,
+    ListOf,
+    Reader,
+    Shape,
+    Text,
+    Type,
+    any_of,
+    shown,
+    text_schema,
+)
 
 SHORTEST_SECRET: Final = 16  # characters of a key that signs links
+
+_SHARED = IPv4Network("100.64.0.0/10")  # of carriers and clouds (RFC 6598)
 
 SECRET_OPTION: Final = re.compile(r"(^|_)(password|passwd|passphrase|secret|token|credentials?|key)$")
 LANGUAGE = Text(r"[a-z]{2,3}(-[A-Z]{2})?", "a language such as id, en or en-GB")
@@ -66,6 +83,9 @@ class Secret:
             return reader.refuse(node, f"this secret is too short: it needs at least {self.shortest} characters")
         return node.text
 
+    def schema(self) -> dict[str, Any]:
+        return text_schema(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}", examples=[f"${{{self.example}}}"])
+
 
 @dataclass(frozen=True)
 class DatabaseUrl:
@@ -91,6 +111,12 @@ class DatabaseUrl:
             return reader.refuse_secret(node, "DATABASE_PASSWORD")
         return node.text
 
+    def schema(self) -> dict[str, Any]:
+        url = text_schema(
+            r"postgres[^:]*://.*", examples=["postgresql://alur:${DATABASE_PASSWORD}@localhost:5432/alur"]
+        )
+        return any_of(url, {"type": "null"})
+
 
 @dataclass(frozen=True)
 class PublicUrl:
@@ -110,6 +136,31 @@ class PublicUrl:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         return text.rstrip("/")
 
+    def schema(self) -> dict[str, Any]:
+        return text_schema(r"[Hh][Tt][Tt][Pp][Ss]?://.+", examples=["https://news.example.com"])
+
+
+@dataclass(frozen=True)
+class InternalNetwork:
+    """A network behind the firewall; the open internet needs no permission."""
+
+    expected: str = "a network such as 10.20.0.0/16 or 127.0.0.1/32"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        text = node.text if isinstance(node, Scalar) else ""
+        try:
+            network = ip_network(text) if "/" in text else None
+        except ValueError as error:
+            return reader.refuse(node, f"expected {self.expected}: {error}")
+        if network is None:
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        if not (network.is_private or network.subnet_of(_SHARED) if network.version == 4 else network.is_private):
+            return reader.refuse(node, f"'{text}' is not internal: the open internet needs no permission")
+        return network
+
+    def schema(self) -> dict[str, Any]:
+        return text_schema(r"[0-9A-Fa-f:.]+/[0-9]{1,3}", examples=["10.20.0.0/16"])
+
 
 @dataclass(frozen=True)
 class RateType:
@@ -123,6 +174,9 @@ class RateType:
         if found is None:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         return Rate(text, int(found[1]), timedelta(seconds={"s": 1, "m": 60, "h": 3600}[found[2]]))
+
+    def schema(self) -> dict[str, Any]:
+        return text_schema(r"[1-9]\d{0,8}/[smh]", examples=["50/s", "10000/h"])
 
 
 @dataclass(frozen=True)
@@ -145,6 +199,14 @@ class MapOf:
             return INVALID
         return {name: self.build(name, value) for name, value in read}
 
+    def schema(self) -> dict[str, Any]:
+        names = self.key.schema().get("pattern")
+        return {
+            "type": "object",
+            "additionalProperties": self.value.schema(),
+            **({"propertyNames": {"pattern": names}} if names else {}),
+        }
+
 
 @dataclass(frozen=True)
 class ByLanguage:
@@ -157,6 +219,9 @@ class ByLanguage:
             return MapOf(LANGUAGE, Text()).read(node, reader)
         text = Text(expected=self.expected).read(node, reader)
         return INVALID if text is INVALID else {"": text}
+
+    def schema(self) -> dict[str, Any]:
+        return any_of(SCALAR, MapOf(LANGUAGE, Text()).schema())
 
 
 _TOPIC = Shape(
@@ -192,6 +257,11 @@ class TopicsType:
                 topics[name] = Topic(name, texts.get("title") or {}, texts.get("description") or {})
         return topics if good else INVALID
 
+    def schema(self) -> dict[str, Any]:
+        topic = any_of(_TOPIC.schema(), {"type": "null"})
+        names = {"propertyNames": {"pattern": NAME.schema()["pattern"]}}
+        return any_of(ListOf(NAME).schema(), {"type": "object", "additionalProperties": topic, **names})
+
 
 @dataclass(frozen=True)
 class ChannelType:
@@ -219,6 +289,13 @@ class ChannelType:
         if INVALID in values.values():
             return INVALID
         return ChannelConfig(options=options, node=node, **values)
+
+    def schema(self) -> dict[str, Any]:
+        known = {
+            "adapter": Field(NAME, "who carries the messages, such as smtp, file or console").schema(),
+            "throttle": Field(RateType(), "how fast, for each process").schema(),
+        }
+        return {"type": "object", "properties": known, "required": ["adapter"]}  # the rest is the adapter's
 
 
 def _option(name: str, node: Node, reader: ConfigReader) -> Plain:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import abc
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Literal
+from datetime import time, timedelta
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final, Literal
 
 from channels.base import Medium
 from engine.document import Mapping, Plain
@@ -32,6 +33,23 @@ class WriteKey:
     scope: Literal["server", "browser"]
 
 
+ApiScope = Literal["enroll", "read"]
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key by which an app enrolls people (`enroll`) or asks about them (`read`); it can post no events."""
+
+    name: str
+    key: str = field(repr=False)
+    scopes: tuple[ApiScope, ...]
+
+    @property
+    def source(self) -> str:
+        """The source under which its messages are known; never that of a write key."""
+        return f"api:{self.name}"
+
+
 @dataclass(frozen=True)
 class Web:
     """`public_url` (without a slash at its end) is where customers reach us; `secret_keys` sign links, the newest first."""
@@ -41,6 +59,7 @@ class Web:
     port: int = 8080
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
     write_keys: tuple[WriteKey, ...] = ()
+    api_keys: tuple[ApiKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +69,45 @@ class Rate:
     text: str
     count: int
     per: timedelta
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """[start, end) of a person's day, in local time: at `start` a message is held, at `end` it goes."""
+
+    start: time
+    end: time
+    channels: tuple[str, ...] = ("sms", "whatsapp", "push")
+    then: Literal["wait", "skip"] = "wait"
+
+
+@dataclass(frozen=True)
+class Cap:
+    """At most `most` marketing messages to one person in any span of `per`, over all journeys and channels."""
+
+    most: int
+    per: timedelta
+    then: Literal["skip", "wait"] = "skip"
+
+
+PRIORITY: Final = 50
+"""Of a journey that names none."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The rules of delivering, of one journey or (config.yaml) of all; None where nothing is said.
+
+    `timezone`: 'contact' or a zone. `holdout`: a share from 0 to 1; a journey's own, or in config.yaml the global one, of
+    people who get no marketing at all.
+    """
+
+    timezone: str | None = None
+    quiet_hours: QuietHours | None = None
+    cap: Cap | None = None
+    holdout: float = 0.0
+    throttle: Rate | None = None
+    priority: int | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +152,13 @@ class PrefectConfig:
 
 
 @dataclass(frozen=True)
+class Webhooks:
+    """Where webhooks may go besides the open internet: `allow_internal` are networks behind the firewall."""
+
+    allow_internal: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole of config.yaml, with its defaults."""
 
@@ -102,7 +167,9 @@ class Config:
     database_url: str | None = field(default=None, repr=False)
     web: Web = field(default_factory=Web)
     topics: abc.Mapping[str, Topic] = field(default_factory=dict)
+    delivery: Delivery = field(default_factory=Delivery)
     fields: abc.Mapping[str, FieldType] = field(default_factory=dict)
     events: abc.Mapping[str, EventContract] = field(default_factory=dict)
+    webhooks: Webhooks = field(default_factory=Webhooks)
     prefect: PrefectConfig = field(default_factory=PrefectConfig)
     refresh: timedelta = timedelta(seconds=60)

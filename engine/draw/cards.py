@@ -37,24 +37,24 @@ _JOINED = re.compile(r"(\S+),? ((?:where|with|within)\b.*)")
 _MEDIUM = re.compile(r"via (email|sms|whatsapp)\b")
 
 
-def step(stop: Stop, people: int | None) -> Card:
-    """The card of a step, its top edge centred on (0, 0)."""
+def step(stop: Stop, people: int | None, mark: str = "") -> Card:
+    """The card of a step, its top edge centred on (0, 0); `mark` is a word about it, such as `changed`."""
     name = "" if stop.id == stop.path else f" ({stop.id})"
-    about = _about(f"{stop.label()}{name}", people, "on this step")
+    about = _about(f"{stop.label()}{name}{f', {mark}' if mark else ''}", people, "on this step")
     if stop.verb == "wait":
-        return _pill(stop.id, "wait", "wait", stop.label(), people, about)
+        return _pill(stop.id, "wait", "wait", _marked(stop.label(), mark), people, about)
     title, *details = _words(stop)
     if name and stop.id != title:  # the word that `alur why` and the numbers of reports use
         details.append(f"step {stop.id}")
     first = _MEDIUM.match(details[0]) if stop.verb == "send" else None
     glyph = first[1] if first else stop.verb
-    return _card(stop.id, stop.verb, glyph, stop.verb.replace("_", " "), title, details, people, about)
+    return _card(stop.id, stop.verb, glyph, _marked(stop.verb.replace("_", " "), mark), title, details, people, about)
 
 
-def ending(stop: Stop, people: int | None) -> Card:
+def ending(stop: Stop, people: int | None, mark: str = "") -> Card:
     """The pill of an `exit` step; `people` left under its reason."""
     about = _about(f"ends as {exit_reason(stop)}", people, "ended here")
-    return _pill(stop.id, "exit", "exit", stop.label(), people, about)
+    return _pill(stop.id, "exit", "exit", _marked(stop.label(), mark), people, about)
 
 
 def trigger(machine: Drawable, entered: int | None) -> Card:
@@ -98,6 +98,10 @@ def chip(label: str) -> Chip:
     return Chip(box, tuple(words), clean(label))
 
 
+def _marked(words: str, mark: str) -> str:
+    return f"{words} · {mark}" if mark else words
+
+
 def _words(stop: Stop) -> tuple[str, ...]:
     """Title and details of a step's card, some of them empty; the verb itself stands above them."""
     verb = stop.verb.replace("_", " ")
@@ -111,7 +115,13 @@ def _words(stop: Stop) -> tuple[str, ...]:
     if stop.verb == "wait_for":
         awaited, most, window = rest.rpartition(", at most ")
         return (*_clauses(awaited), f"at most {window}") if most else (rest, "")
+    if stop.verb in _SECOND_LINE:
+        title, joint, more = rest.partition(_SECOND_LINE[stop.verb])
+        return title, f"{joint.removeprefix(', ')}{more}"
     return rest, ""
+
+
+_SECOND_LINE = {"repeat": ", while ", "experiment": ", won by "}
 
 
 def _clauses(label: str) -> tuple[str, str]:

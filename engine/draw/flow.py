@@ -33,8 +33,8 @@ def _rows(machine: Drawable, nesting: Structure, people: People, ends: Ends) -> 
 
     def card(stop: Stop) -> Card:
         if stop.verb == "exit":
-            return cards.ending(stop, ends.at(exit_reason(stop)))
-        return cards.step(stop, people.at(stop.id))
+            return cards.ending(stop, ends.at(exit_reason(stop)), people.mark(stop.id))
+        return cards.step(stop, people.at(stop.id), people.mark(stop.id))
 
     top = cards.trigger(machine, people.entered)
     rows = [_row(top, onward=not any(jump.source is None for jump in nesting.jumps))]

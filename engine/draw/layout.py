@@ -14,6 +14,7 @@ GAP = 28.0  # between a step and the next, with its arrow
 BUS = 20.0  # from a fork down to the line that spreads to its arms, and from the arms to the line that gathers them
 DROP = 18.0  # from that line down to the chips, and from the chips to the steps
 ARM_GAP = 36.0
+LANE = 24.0  # left of a fork, for the way back of each arm that leads round
 NARROW = 12.0  # half the room of an arm without steps and label
 
 Carding = Callable[[Stop], Card]
@@ -96,7 +97,17 @@ class _Fork:
             shapes += self._arm(column, x, bus, start, gather, height)
         left = max(-self.top.box.x, *(column.left - x for column, x in zip(self.columns, spines, strict=True)))
         right = max(self.top.box.right, *(column.right + x for column, x in zip(self.columns, spines, strict=True)))
+        for column, x in zip(self.columns, spines, strict=True):
+            if column.arm.back:
+                left += LANE
+                shapes.append(self._circle(x, start + column.body.height, -left))
         return Placed(left, right, height, tuple(shapes), onward)
+
+    def _circle(self, x: float, foot: float, lane: float) -> Path:
+        """From the foot of an arm around its left side, up and back into the fork."""
+        into = (self.top.box.x, self.top.box.height / 2)
+        points = ((x, foot), (x, foot + LANE / 2), (lane, foot + LANE / 2), (lane, into[1]), into)
+        return Path(points, arrow=True)
 
     def _spines(self) -> list[float]:
         """Where the arms' spines run; the middle one, or the middle of the middle two, is under the fork."""

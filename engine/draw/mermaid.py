@@ -13,14 +13,16 @@ _SHAPES = {"branch": ("{", "}"), "wait": ("([", "])"), "exit": ("([", "])")}
 _SPECIAL = {c: f"#{ord(c)};" for c in '#"&<>[]{}()|`\\;%'}
 
 
-def mermaid(machine: Drawable, counts: Mapping[str, int] | None = None) -> str:
-    """Flowchart text, the same for the same arguments. `counts` adds the people on each state to its label.
+def mermaid(
+    machine: Drawable, counts: Mapping[str, int] | None = None, *, marks: Mapping[str, str] | None = None
+) -> str:
+    """Flowchart text, the same for the same arguments. `counts` adds the people on each state to its label, `marks` a word.
 
     Labels are quoted and their special characters written as codes, so that no label can break or add a statement.
     """
     nodes = {stop.id: f"s{number}" for number, stop in enumerate(machine.states.values(), 1)}
     lines = ["flowchart TD", f'    trigger["{_trigger(machine)}"]:::trigger']
-    lines += [_node(nodes[stop.id], stop, counts) for stop in machine.states.values()]
+    lines += [_node(nodes[stop.id], stop, counts, (marks or {}).get(stop.id, "")) for stop in machine.states.values()]
     edges = [("trigger", "", machine.start)]
     edges += [(nodes[stop.id], label, target) for stop in machine.states.values() for label, target in _ways(stop)]
     if any(target is None for _, _, target in edges):
@@ -39,12 +41,13 @@ def _trigger(machine: Drawable) -> str:
     return _text(machine.trigger.label()) + (f"<br/>only if {_text(where.label())}" if where is not None else "")
 
 
-def _node(node: str, stop: Stop, counts: Mapping[str, int] | None) -> str:
+def _node(node: str, stop: Stop, counts: Mapping[str, int] | None, mark: str) -> str:
     opening, closing = _SHAPES.get(stop.verb, ("(", ")"))
     number = None if counts is None else counts.get(stop.id, 0)
     people = "" if number is None else f"<br/>{number:,} {'person' if number == 1 else 'people'}"
     look = f":::{stop.verb}" if stop.verb in LOOKS else ""
-    return f'    {node}{opening}"{_text(stop.label())}{people}"{closing}{look}'
+    said = f"{_text(mark)}: {_text(stop.label())}" if mark else _text(stop.label())
+    return f'    {node}{opening}"{said}{people}"{closing}{look}'
 
 
 def _ways(stop: Stop) -> tuple[tuple[str, str | None], ...]:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.draw.drawable import COMPLETED, Drawable, exit_reason
 
 
 @dataclass(frozen=True)
 class People:
-    """How many people stand on each state, entered, ended under each reason, reached the goal; None: not to be shown."""
+    """How many people stand on each state, entered, ended under each reason, reached the goal; None: not to be shown.
+    `marks`: a word beside a state, such as `changed`.
+    """
 
     standing: Mapping[str, int] | None = None
     entered: int | None = None
     ended: Mapping[str, int] | None = None
     converted: int | None = None
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def at(self, state: str) -> int | None:
         return None if self.standing is None else self.standing.get(state, 0)
+
+    def mark(self, state: str) -> str:
+        return self.marks.get(state, "")
 
 
 @dataclass(frozen=True)

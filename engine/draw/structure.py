@@ -12,13 +12,15 @@ from engine.draw.drawable import Drawable, Stop
 class Arm:
     """One way out of a fork. An empty body leads straight to what comes behind the fork.
 
-    `onward`: the body leads there too. `reached` is false for steps that the fork owns but no way out leads to.
+    `onward`: the body leads there too; `back`: it leads back to the fork itself. `reached` is false for steps that the
+    fork owns but no way out leads to.
     """
 
     label: str
     body: tuple[Block, ...]
     onward: bool = True
     reached: bool = True
+    back: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,9 @@ class _Builder:
             key = next((key for key in keys if self.lists[key][0].id == target), None)
             if key is not None:
                 keys.remove(key)
-                body, goes = self.blocks(self.lists[key], following)
-                arms.append(Arm(label, body, goes))
+                circle = stop.verb == "repeat"
+                body, goes = self.blocks(self.lists[key], stop.id if circle else following)
+                arms.append(Arm(label, body, goes and not circle, back=goes and circle))
             elif target == following:
                 arms.append(Arm(label, ()))
             else:

@@ -28,16 +28,18 @@ def svg(
     entered: int | None = None,
     ended: Mapping[str, int] | None = None,
     converted: int | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> str:
     """The picture as text; the same bytes for the same arguments.
 
     `counts` says how many people stand on each state (missing ones count 0), `entered` how many came in, `ended` how
     many left under each reason, `converted` how many reached the goal. What is None is not shown.
+    `marks` puts a word beside states, such as `changed`.
 
     Labels are wrapped, and cut with an ellipsis where they are very long; the whole of them is in the tooltip. Sizes are
     in pixels; the picture shrinks with the page that holds it.
     """
-    picture = compose(machine, People(counts, entered, ended, converted))
+    picture = compose(machine, People(counts, entered, ended, converted, marks or {}))
     width, height = _number(picture.width), _number(picture.height)
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}" style="max-width:100%;height:auto"'
     name = f"{ROOT}-{re.sub('[^a-z0-9]+', '-', machine.journey.lower())}"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from engine.document import Plain
-from engine.journey.entry import entry_key, entry_questions, newcomer, refusal, trigger_found, triggered_by
+from engine.journey.entry import KNOCKS, entry_key, entry_questions, newcomer, refusal, trigger_found, triggered_by
 from engine.journey.machine import Machine
 from engine.journey.steps.base import Ask, End, Go, Ignore, Stay, Visit
 from engine.journey.steps.wait_for import WaitForState
@@ -24,6 +24,7 @@ from engine.journey.values import (
     Signal,
     TraceLine,
     Undecided,
+    UpdateContact,
 )
 
 
@@ -33,7 +34,8 @@ def decide(
     """What the signal means for this enrollment, or, when there is none (`enrollment` is None), whether the contact enters.
 
     Returns the new enrollment, the effects to carry out and the trace of what was looked at; or the questions whose
-    answers are missing in `facts`: ask them all and call again with the same arguments.
+    answers are missing in `facts`: ask them all and call again with the same arguments. A decision that says `again` is
+    only the first part: see there.
     """
     course = _Course(machine, signal, facts, now)
     if enrollment is None:
@@ -43,7 +45,11 @@ def decide(
 
 def concerns(machine: Machine, enrollment: Enrollment, signal: Signal) -> bool:
     """False when the signal surely changes nothing, so that no facts need be fetched."""
-    if signal.kind in ("timer", "send"):
+    if enrollment.arriving:
+        return True
+    if signal.kind in KNOCKS:
+        return False
+    if signal.kind in ("timer", "send", "call", "moved"):
         return enrollment.state == "active" and signal.visit == enrollment.visit and not _outdated(enrollment, signal)
     if signal.kind == "event" and signal.event is not None:
         name = signal.event.name
@@ -101,19 +107,20 @@ class _Course:
     def enter(self) -> Decision | Undecided:
         if not triggered_by(self.machine, self.signal):
             return Decision(None)
-        questions = entry_questions(self.machine)
+        questions = entry_questions(self.machine, self.signal)
         if any(question.path not in self.facts.answers for question in questions):
             return Undecided(questions)
         refused = refusal(self.machine, self.signal, self.facts)
         if refused is not None:
             return Decision(None, trace=refused)
-        key = entry_key(self.machine, self.signal)
+        key = entry_key(self.machine, self.signal, self.facts.zone)
         assert key is not None  # `refusal` has seen to it
-        arrived = newcomer(self.machine, self.signal, self.facts.contact_id, key, self.now)
+        arrived = newcomer(self.machine, self.signal, self.facts, key, self.now)
         before: tuple[Effect, ...] = ()
         if self.facts.previous.active is not None:
             before = (EndPrevious(self._end(self.facts.previous.active, "restarted")),)
-        line = TraceLine("trigger", self.machine.trigger.label(), trigger_found(self.signal), "entered")
+        result = "held_out" if arrived.state == "held_out" else "entered"
+        line = TraceLine("trigger", self.machine.trigger.label(), trigger_found(self.signal), result)
         return self._onward(arrived, effects=before, trace=(line,))
 
     # --- under way ---
@@ -121,7 +128,15 @@ class _Course:
     def go_on(self, enrollment: Enrollment) -> Decision | Undecided:
         if not concerns(self.machine, enrollment, self.signal):
             return Decision(enrollment, changed=False)
+        if self.signal.kind == "moved" and not enrollment.arriving:
+            return self._moved(enrollment)
         return self._onward(enrollment)
+
+    def _moved(self, enrollment: Enrollment) -> Decision | Undecided:
+        """It has come over from an older version: to the same step, or by the map to another one, which it has yet to begin."""
+        found = {"from": self.signal.data.get("from"), "to": self.signal.data.get("to")}
+        line = TraceLine("in_flight", "migrate", found, "moved")
+        return self._onward(replace(enrollment, arriving=bool(self.signal.data.get("arrives"))), trace=(line,))
 
     def _onward(
         self, enrollment: Enrollment, effects: tuple[Effect, ...] = (), trace: tuple[TraceLine, ...] = ()
@@ -132,7 +147,7 @@ class _Course:
         after_goal, goal_trace = self._with_goal(enrollment)
         trace += goal_trace
         if after_goal.state != "active":
-            return Decision(after_goal, effects, trace, changed=after_goal != enrollment)
+            return Decision(after_goal, effects, trace, changed=enrollment.id is None or after_goal != enrollment)
         for rule in self.machine.exits:
             answer = self.facts.answers[rule.path]
             if answer.holds:
@@ -144,7 +159,8 @@ class _Course:
         """Exit rules before every step, and the goal while its window is open."""
         questions: list[Question] = []
         goal, until = self.machine.goal, enrollment.goal_until
-        entering = enrollment.step is None and enrollment.state == "active"
+        entering = enrollment.id is None or (enrollment.step is None and enrollment.state == "active")
+        entering = entering or self.signal.kind == "moved"  # the new version may have another goal
         if (
             goal is not None
             and until is not None
@@ -175,7 +191,8 @@ class _Course:
     ) -> Decision | Undecided:
         """On from where it stands, or to the first step."""
         if enrollment.step is not None:
-            return self._walk(before, enrollment, effects, trace, arriving=False)
+            here = replace(enrollment, arriving=False)
+            return self._walk(before, here, effects, trace, arriving=enrollment.arriving)
         if self.machine.start is None:
             return Decision(self._end(enrollment, "completed"), effects, trace)
         if self.facts.paused:
@@ -206,16 +223,18 @@ class _Course:
                     if move.note:
                         trace += (TraceLine(state.path, state.label(), None, move.note),)
                     return Decision(replace(enrollment, due_at=move.due_at), effects + move.effects, trace)
-                case End(reason=reason):
-                    trace += (TraceLine(state.path, state.label(), None, f"exit: {reason}"),)
+                case End(reason=reason, found=found):
+                    trace += (TraceLine(state.path, state.label(), found, f"exit: {reason}"),)
                     return Decision(self._end(enrollment, reason), effects, trace)
                 case Go():
                     trace += (TraceLine(state.path, move.wanted, move.found, move.why),)
-                    if move.matched is not None:
-                        enrollment = replace(enrollment, matched=move.matched)
+                    effects += move.effects
+                    enrollment = _carried_over(enrollment, state.id, move)
                     if move.target is None:
                         return Decision(self._end(enrollment, "completed"), effects, trace)
                     enrollment, arriving = self._arrive(enrollment, move.target), True
+                    if self._outdates_answers(move):
+                        return Decision(replace(enrollment, arriving=True), effects, trace, again=True)
                 case _:
                     assert_never(move)
 
@@ -224,11 +243,42 @@ class _Course:
         due = self.signal.at if enrollment.due_at is None else min(enrollment.due_at, self.signal.at)
         return replace(enrollment, due_at=due)
 
+    def _outdates_answers(self, move: Go) -> bool:
+        """True when what was asked in this decision may have another answer after this move."""
+        if move.again or any(isinstance(effect, UpdateContact) for effect in move.effects):
+            return True
+        asked_of_matched = self.machine.loops or any(rule.when is not None for rule in self.machine.exits)
+        return move.matched is not None and bool(asked_of_matched)
+
     def _arrive(self, enrollment: Enrollment, step: str) -> Enrollment:
-        return replace(enrollment, step=step, visit=enrollment.visit + 1, arrived_at=self.signal.at, due_at=None)
+        lap = enrollment.loops.get(self.machine.loops.get(step, ""))
+        return replace(
+            enrollment,
+            step=step,
+            visit=enrollment.visit + 1,
+            round=lap.total if lap is not None else 1,
+            arrived_at=self.signal.at,
+            due_at=None,
+        )
 
     def _end(self, enrollment: Enrollment, reason: str) -> Enrollment:
-        return replace(enrollment, state="ended", reason=reason, step=None, due_at=None, ended_at=self.signal.at)
+        return replace(
+            enrollment, state="ended", reason=reason, step=None, due_at=None, ended_at=self.signal.at, arriving=False
+        )
+
+
+def _carried_over(enrollment: Enrollment, step: str, move: Go) -> Enrollment:
+    """The enrollment with what the step leaves behind for those that follow."""
+    if move.matched is not None:
+        enrollment = replace(enrollment, matched=move.matched)
+    if move.matched_id is not None:
+        enrollment = replace(enrollment, matched_ids=(*enrollment.matched_ids, move.matched_id))
+    if move.lap is not None:
+        enrollment = replace(enrollment, loops={**enrollment.loops, step: move.lap})
+    if move.variant is not None:
+        experiment, variant = move.variant
+        enrollment = replace(enrollment, variants={**enrollment.variants, experiment: variant})
+    return enrollment
 
 
 def exit_questions(machine: Machine, enrollment: Enrollment, now: datetime) -> tuple[Question, ...]:

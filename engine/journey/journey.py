@@ -5,22 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.audience.condition import SegmentUse
+from engine.config import DELIVERY, Delivery
 from engine.document import Mapping, Node, Scalar, Sequence, plain
-from engine.grammar import INVALID, NAME, Choice, Field, Later, Reader, Shape, Text, shown, suggestion
-from engine.journey.rules import ENTRY, Entry, ExitRule, ExitRules, Goal, GoalType
+from engine.grammar import INVALID, NAME, Choice, Field, Reader, Shape, Text, shown, suggestion
+from engine.journey.in_flight import InFlight, InFlightType, check_targets
+from engine.journey.reach import check_steps, refuse_unreachable, walk
+from engine.journey.rules import ENTRY, Entry, ExitRule, ExitRules, Goal, GoalType, check_entry
 from engine.journey.steps import KINDS
 from engine.journey.steps.base import Step
-from engine.journey.steps.branch import Branch
 from engine.journey.steps.exit import Exit
+from engine.journey.steps.experiment import Experiment
 from engine.journey.steps.send import Send
-from engine.journey.steps.wait_for import WaitFor
-from engine.journey.triggers import EventTrigger, Trigger, TriggerType
+from engine.journey.trial import Trial
+from engine.journey.trial_reading import Cast, TestsType, read_trials
+from engine.journey.triggers import EventTrigger, Trigger, TriggerType, has_event
 
-MOST_STEPS = 1000
+ENDS = frozenset({"completed", "exit", "restarted", "merged", "erased", "removed"})
+"""Reasons of an end that nobody names; `exit` is also that of `on_failure: exit`."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,9 @@ class Journey:
     goal: Goal | None
     steps: tuple[Step, ...]
     hash: str
+    delivery: Delivery = field(default_factory=Delivery)
+    in_flight: InFlight = field(default_factory=InFlight)
+    tests: tuple[Trial, ...] = ()
 
     def sends(self) -> Iterator[Send]:
         """Every send step, in file order, nested ones too."""
@@ -57,14 +65,6 @@ class Journey:
             yield from step.segments_used()
 
 
-def walk(steps: tuple[Step, ...]) -> Iterator[Step]:
-    """All steps, depth first, in file order."""
-    for step in steps:
-        yield step
-        for inner in step.nested():
-            yield from walk(inner)
-
-
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
@@ -75,12 +75,15 @@ class _Steps:
     def read(self, node: Node, reader: Reader) -> Any:
         return _read_steps(node, reader, "steps")
 
+    def schema(self) -> dict[str, Any]:
+        return {"allOf": [{"$ref": "#/definitions/steps"}], "minItems": 1}
+
 
 def _read_steps(node: Node, reader: Reader, path: str) -> Any:
     if not isinstance(node, Sequence):
         return reader.refuse(node, f"expected a list of steps, found {shown(node)}")
     steps = [_read_step(item, reader, f"{path}.{number}") for number, item in enumerate(node.items)]
-    _refuse_unreachable(steps, node, reader)
+    refuse_unreachable(steps, node, reader)
     return INVALID if any(step is INVALID for step in steps) else tuple(steps)
 
 
@@ -96,25 +99,6 @@ def _read_step(node: Node, reader: Reader, path: str) -> Any:
     if word is None:
         return reader.refuse(node, f"a step lacks its verb (one of: {', '.join(KINDS)})")
     return reader.refuse(word, f"unknown step '{word.text}'{suggestion(word.text, KINDS)}")
-
-
-def _never_goes_on(step: Any) -> bool:
-    match step:
-        case Exit():
-            return True
-        case Branch(arms=arms):
-            return all(any(_never_goes_on(inner) for inner in arm.do) for arm in arms)
-        case WaitFor(then=then, otherwise=otherwise):
-            return any(map(_never_goes_on, then)) and any(map(_never_goes_on, otherwise))
-        case _:
-            return False
-
-
-def _refuse_unreachable(steps: list[Any], node: Sequence, reader: Reader) -> None:
-    for step, after in zip(steps, node.items[1:], strict=False):
-        if step is not INVALID and _never_goes_on(step):
-            reader.refuse(after, "unreachable step: the step before it always ends the journey")
-            return
 
 
 JOURNEY = Shape(
@@ -133,27 +117,36 @@ JOURNEY = Shape(
         "entry": Field(ENTRY, "who may enter, and how often", default=Entry()),
         "exit": Field(ExitRules(), "ways out at any time", default=()),
         "goal": Field(GoalType(), "what counts as success"),
-        "delivery": Field(Later("delivery"), "quiet hours, caps, holdout, throttle"),
-        "in_flight": Field(Choice(("pin",), "in_flight rule"), "people under way stay on their version", default="pin"),
+        "delivery": Field(DELIVERY, "quiet hours, caps, holdout, throttle", default=Delivery()),
+        "in_flight": Field(
+            InFlightType(),
+            "what becomes of people under way when this version is applied: they stay on theirs, or move",
+            default=InFlight(),
+            example={"migrate": {"old_step": "new_step"}},
+        ),
         "steps": Field(_Steps(), "what happens", required=True),
-        "tests": Field(Later("tests"), "examples that must come out as written"),
+        "tests": Field(TestsType(), "examples that must come out as written"),
     },
 )
 
 
-def read_journey(node: Node, reader: Reader, stem: str) -> Journey | None:
-    """The journey of a file whose name without `.yaml` is `stem`; None when `reader` has problems to tell."""
+def read_journey(node: Node, reader: Reader, stem: str, *, tested: bool = True) -> Journey | None:
+    """The journey of a file whose name without `.yaml` is `stem`; None when `reader` has problems to tell.
+
+    Without `tested` its `tests` are passed over: what runs must not hang on them.
+    """
     before = len(reader.problems)
-    trigger = node.get("trigger") if isinstance(node, Mapping) else None
-    if isinstance(trigger, Mapping) and trigger.key("event") is None:
-        reader.has_event = False
+    reader.has_event = has_event(node.get("trigger") if isinstance(node, Mapping) else None)
     values = JOURNEY.read(node, reader)
     if not isinstance(node, Mapping):
         return None
     _check(node, reader, stem)
+    check_entry(node, reader)
+    tests = read_trials(node.get("tests"), reader, _cast(node, reader, values)) if tested else ()
     if values is INVALID or len(reader.problems) > before:
         return None
-    _check_ids(values["steps"], reader)
+    check_steps(values["steps"], values["goal"], reader)
+    check_targets(node, [step.id or step.spot.path for step in walk(values["steps"])], reader)
     if len(reader.problems) > before:
         return None
     return Journey(
@@ -168,6 +161,33 @@ def read_journey(node: Node, reader: Reader, stem: str) -> Journey | None:
         goal=values["goal"],
         steps=values["steps"],
         hash=version_hash(node),
+        delivery=values["delivery"],
+        in_flight=values["in_flight"],
+        tests=tests,
+    )
+
+
+def _cast(node: Mapping, reader: Reader, values: Any) -> Cast | None:
+    """What the tests may name. Where another part of the file is wrong, the steps may still be right: nothing is told twice."""
+    if node.get("tests") is None:
+        return None
+    steps, exits = (values["steps"], values["exit"]) if values is not INVALID else _reread(node, reader)
+    if steps is INVALID or exits is INVALID:
+        return None
+    sends = {step.id: step.via for step in walk(steps) if isinstance(step, Send)}
+    ends = {step.reason for step in walk(steps) if isinstance(step, Exit)}
+    experiments = [step for step in walk(steps) if isinstance(step, Experiment)]
+    variants = {variant.name for experiment in experiments for variant in experiment.variants}
+    return Cast(sends, ENDS | ends | {rule.reason for rule in exits}, variants)
+
+
+def _reread(node: Mapping, reader: Reader) -> tuple[Any, Any]:
+    silent = Reader(reader.file, reader.fields)
+    silent.has_event = reader.has_event
+    steps, exits = node.get("steps"), node.get("exit")
+    return (
+        INVALID if steps is None else _Steps().read(steps, silent),
+        () if exits is None else ExitRules().read(exits, silent),
     )
 
 
@@ -187,18 +207,3 @@ def _check(node: Mapping, reader: Reader, stem: str) -> None:
         reader.refuse(node, "a marketing journey lacks 'topic' (which consent it needs)")
     if isinstance(steps, Sequence) and not steps.items:
         reader.refuse(steps, "a journey needs at least one step")
-
-
-def _check_ids(steps: tuple[Step, ...], reader: Reader) -> None:
-    seen: dict[str, Step] = {}
-    for number, step in enumerate(walk(steps)):
-        if number == MOST_STEPS:
-            reader.refuse(
-                Scalar("", "", False, step.spot.line, step.spot.column), f"a journey has at most {MOST_STEPS} steps"
-            )
-            return
-        if step.id and step.id in seen:
-            at = Scalar(step.id, step.id, False, step.spot.line, step.spot.column)
-            first = seen[step.id].spot.line
-            reader.refuse(at, f"the step id '{step.id}' is taken by line {first}; give this step an 'id' of its own")
-        seen.setdefault(step.id, step)

@@ -9,7 +9,21 @@ from typing import Any, Literal
 from engine.audience.condition import Condition, ConditionType, SegmentUse
 from engine.audience.event_match import EVENT_MATCH_FIELDS, EventMatch
 from engine.document import Mapping, Node, Scalar, Sequence
-from engine.grammar import INVALID, NAME, Choice, Field, Later, Reader, Shape, Text, shown, suggestion
+from engine.grammar import (
+    INVALID,
+    NAME,
+    Choice,
+    Field,
+    Flag,
+    Reader,
+    Shape,
+    Text,
+    any_of,
+    shown,
+    suggestion,
+    text_schema,
+)
+from engine.journey.instant import INSTANT
 from engine.moments import WINDOW, Window
 
 # --- entry ------------------------------------------------------------------------------------------------------------
@@ -25,7 +39,10 @@ class Reentry:
 
 @dataclass(frozen=True)
 class Entry:
-    """Who may enter: `where` on contact and event, `reentry`, what a trigger does while one is active, age and season."""
+    """Who may enter: `where` on contact and event, `reentry`, what a trigger does while one is active, age and season.
+
+    `backfill`: those who are in the trigger's segment when the journey is first applied enter, too.
+    """
 
     where: Condition | None = None
     reentry: Reentry = Reentry("never")
@@ -33,6 +50,7 @@ class Entry:
     max_age: timedelta = timedelta(hours=24)
     start: datetime | None = None
     end: datetime | None = None
+    backfill: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,26 +59,17 @@ class _ReentryType:
 
     def read(self, node: Node, reader: Reader) -> Any:
         if isinstance(node, Mapping):
-            shape = Shape("reentry", {"after": Field(WINDOW, "how long after the last entry", required=True)})
-            values = shape.read(node, reader)
+            values = _AFTER.read(node, reader)
             return INVALID if values is INVALID else Reentry("after", values["after"].delta)
-        word = Choice(("never", "always"), "reentry").read(node, reader)
+        word = _HOW_OFTEN.read(node, reader)
         return INVALID if word is INVALID else Reentry(word)
 
+    def schema(self) -> dict[str, Any]:
+        return any_of(_HOW_OFTEN.schema(), _AFTER.schema())
 
-@dataclass(frozen=True)
-class _InstantType:
-    expected: str = 'an instant with its offset, such as "2026-03-01T09:00:00+07:00"'
 
-    def read(self, node: Node, reader: Reader) -> Any:
-        text = node.text if isinstance(node, Scalar) else ""
-        try:
-            instant = datetime.fromisoformat(text)
-        except ValueError:
-            instant = None
-        if instant is None or instant.tzinfo is None:
-            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
-        return instant
+_HOW_OFTEN = Choice(("never", "always"), "reentry")
+_AFTER = Shape("reentry", {"after": Field(WINDOW, "how long after the last entry", required=True, example="30d")})
 
 
 @dataclass(frozen=True)
@@ -71,20 +80,48 @@ class _WindowDelta:
         window = WINDOW.read(node, reader)
         return INVALID if window is INVALID else window.delta
 
+    def schema(self) -> dict[str, Any]:
+        return WINDOW.schema()
+
 
 ENTRY = Shape(
     "entry",
     {
-        "where": Field(ConditionType(), "who may enter"),
+        "where": Field(ConditionType(matched=False, enrolled=False), "who may enter"),
         "reentry": Field(_ReentryType(), "may somebody come back", default=Entry.reentry),
         "again": Field(Choice(("ignore", "restart")), "a trigger while one is under way", default="ignore"),
         "max_age": Field(_WindowDelta(), "oldest event that starts this journey", default=Entry.max_age),
-        "start": Field(_InstantType(), "nobody enters before"),
-        "end": Field(_InstantType(), "nobody enters from then on"),
-        "backfill": Field(Later("backfill"), "enroll those who are in the segment already"),
+        "start": Field(INSTANT, "nobody enters before"),
+        "end": Field(INSTANT, "nobody enters from then on"),
+        "backfill": Field(
+            Flag(), "enroll those who are in the segment when the journey is first applied", default=False
+        ),
     },
     build=Entry,
 )
+
+
+def check_entry(journey: Mapping, reader: Reader) -> None:
+    """What is wrong with a journey's entry rules beside its trigger, and with a trigger that waits for its own journey."""
+    entry, trigger, name = journey.get("entry"), journey.get("trigger"), journey.get("journey")
+    backfill = entry.get("backfill") if isinstance(entry, Mapping) else None
+    if isinstance(backfill, Scalar) and backfill.value is True:
+        word = trigger.pairs[0][0].text if isinstance(trigger, Mapping) and trigger.pairs else ""
+        if isinstance(trigger, Mapping) and trigger.key("enters") is None:
+            reader.refuse(
+                backfill,
+                f"'backfill' enrolls the members of a segment: it goes with the trigger 'enters', not '{word}'",
+            )
+    start, end = (entry.get(key) if isinstance(entry, Mapping) else None for key in ("start", "end"))
+    if start is not None and end is not None:
+        quiet = Reader(reader.file)  # what is no instant has been told
+        first, last = INSTANT.read(start, quiet), INSTANT.read(end, quiet)
+        if not quiet.problems and first >= last:
+            reader.refuse(end, f"entry ends at {shown(end)}, which is not after its start: nobody could enter")
+    finished = trigger.get("finished") if isinstance(trigger, Mapping) else None
+    if isinstance(finished, Scalar) and isinstance(name, Scalar) and finished.text == name.text:
+        reader.refuse(finished, f"journey {shown(finished)} can't start by its own end: it would go round for ever")
+
 
 # --- exit and goal ----------------------------------------------------------------------------------------------------
 
@@ -127,16 +164,13 @@ class ExitRules:
     def _rule(self, node: Node, reader: Reader, path: str) -> Any:
         if not isinstance(node, Mapping):
             return reader.refuse(node, f"expected an exit rule, found {shown(node)}")
-        reason = {"reason": Field(Text(expected="a reason"), "the name of this way out")}
         if node.key("leaves") is not None:
-            shape = Shape("an exit rule", {"leaves": Field(NAME, "the segment", required=True), **reason})
-            values = shape.read(node, reader)
+            values = _LEAVES_RULE.read(node, reader)
             if values is INVALID:
                 return INVALID
             return ExitRule(path, values["reason"] or values["leaves"], leaves=values["leaves"])
         if node.key("when") is not None:
-            shape = Shape("an exit rule", {"when": Field(ConditionType(), "the condition", required=True), **reason})
-            values = shape.read(node, reader)
+            values = _WHEN_RULE.read(node, reader)
             return (
                 INVALID if values is INVALID else ExitRule(path, values["reason"] or "condition", when=values["when"])
             )
@@ -144,11 +178,20 @@ class ExitRules:
             word = node.pairs[0][0] if node.pairs else node
             hint = suggestion(word.text, ("event", "leaves", "when")) if isinstance(word, Scalar) else ""
             return reader.refuse(word, f"an exit rule needs 'event', 'leaves' or 'when', found {shown(word)}{hint}")
-        values = Shape("an exit rule", {**EVENT_MATCH_FIELDS, **reason}).read(node, reader)
+        values = _EVENT_RULE.read(node, reader)
         if values is INVALID:
             return INVALID
         match = EventMatch(values["event"], values["where"], values["key"])
         return ExitRule(path, values["reason"] or match.name, match=match)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": any_of(*(rule.schema() for rule in (_EVENT_RULE, _LEAVES_RULE, _WHEN_RULE)))}
+
+
+_REASON = {"reason": Field(Text(expected="a reason"), "the name of this way out", example="bought")}
+_EVENT_RULE = Shape("an exit rule", {**EVENT_MATCH_FIELDS, **_REASON})
+_LEAVES_RULE = Shape("an exit rule", {"leaves": Field(NAME, "the segment", required=True), **_REASON})
+_WHEN_RULE = Shape("an exit rule", {"when": Field(ConditionType(), "the condition", required=True), **_REASON})
 
 
 @dataclass(frozen=True)
@@ -174,23 +217,29 @@ class _ValuePath:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         return parts[1:]
 
+    def schema(self) -> dict[str, Any]:
+        return text_schema(r"event\..+")
+
 
 @dataclass(frozen=True)
 class GoalType:
     expected: str = "a mapping {event, where, key, within, value}"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        shape = Shape(
-            "goal",
-            {
-                **EVENT_MATCH_FIELDS,
-                "within": Field(
-                    WINDOW, "how long after entry it still counts", default=Window("7d", timedelta(days=7))
-                ),
-                "value": Field(_ValuePath(), "the property that says what it is worth", example="event.total"),
-            },
-        )
-        values = shape.read(node, reader)
+        values = _GOAL.read(node, reader)
         if values is INVALID:
             return INVALID
         return Goal(EventMatch(values["event"], values["where"], values["key"]), values["within"], values["value"])
+
+    def schema(self) -> dict[str, Any]:
+        return _GOAL.schema()
+
+
+_GOAL = Shape(
+    "goal",
+    {
+        **EVENT_MATCH_FIELDS,
+        "within": Field(WINDOW, "how long after entry it still counts", default=Window("7d", timedelta(days=7))),
+        "value": Field(_ValuePath(), "the property that says what it is worth", example="event.total"),
+    },
+)

@@ -1,16 +1,44 @@
-"""Triggers: what brings a contact into a journey. One class per kind, one line in the registry at the end."""
+"""Triggers: what brings a contact into a journey. One line per kind in the registry at the end; those that the clock
+pulls are in `clock_triggers`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar
 
-from engine.audience.event_match import EVENT_MATCH_FIELDS, EventMatch
-from engine.document import Mapping, Node, Scalar
-from engine.grammar import INVALID, NAME, Choice, Field, Later, Reader, Shape, Text, shown, suggestion
-from engine.moments import CLOCK, WAIT, Duration, add, local_date, local_instant, yearly
+from engine.audience.event_match import DOOR_MATCH_FIELDS, EventMatch
+from engine.document import Mapping, Node
+from engine.grammar import NAME, Field, Flag, MentionType, Reader, Shape, Text, any_of, shown, suggestion
+from engine.journey.clock_triggers import (
+    BROADCAST,
+    DATE,
+    DATES,
+    SCHEDULE,
+    BroadcastTrigger,
+    ClockTrigger,
+    DatesTrigger,
+    DateTrigger,
+    ScheduleTrigger,
+)
+
+__all__ = [
+    "KINDS",
+    "BroadcastTrigger",
+    "ClockTrigger",
+    "DateTrigger",
+    "DatesTrigger",
+    "EntersTrigger",
+    "EventTrigger",
+    "FinishedTrigger",
+    "LeavesTrigger",
+    "ManualTrigger",
+    "ScheduleTrigger",
+    "Trigger",
+    "TriggerKind",
+    "TriggerType",
+    "has_event",
+]
 
 
 @dataclass(frozen=True)
@@ -20,6 +48,7 @@ class EventTrigger:
     match: EventMatch
 
     has_event = True
+    segments: ClassVar[tuple[str, ...]] = ()
 
     def label(self) -> str:
         where = f" where ({self.match.where.label()})" if self.match.where else ""
@@ -35,146 +64,168 @@ class EntersTrigger:
 
     has_event = False
 
+    @property
+    def segments(self) -> tuple[str, ...]:
+        return (self.segment,)
+
     def label(self) -> str:
         return f"enters {self.segment}"
 
 
 @dataclass(frozen=True)
-class DateTrigger:
-    """A date of the contact comes round. An occurrence is (contact, local date) and fires at `at` local time."""
+class LeavesTrigger:
+    """The contact stopped being a member of the segment."""
 
-    field: str
-    repeat: Literal["yearly", "never"]
-    offset: Duration | None
-    before: bool
-    at: time
-    leap_day: Literal["feb28", "mar1"]
+    segment: str
 
     has_event = False
 
+    @property
+    def segments(self) -> tuple[str, ...]:
+        return (self.segment,)
+
     def label(self) -> str:
-        offset = f" {'-' if self.before else '+'}{self.offset.text}" if self.offset else ""
-        often = "every year on " if self.repeat == "yearly" else ""
-        return f"{often}contact.{self.field}{offset} at {self.at:%H:%M}"
-
-    def next_after(self, value: date, after: datetime, zone: str) -> tuple[date, datetime] | None:
-        """The next occurrence strictly later than `after`: its local date and instant. None: there is none any more."""
-        if self.repeat == "never":
-            years = [value.year]
-        else:
-            year = local_date(after, zone).year
-            years = [y for y in range(year - 1, year + 3) if y >= value.year]
-        for year in years:
-            day = value if self.repeat == "never" else yearly(value, year, self.leap_day)
-            try:
-                day = self._shifted(day)
-                instant = local_instant(day, self.at, zone)
-            except OverflowError:  # 0001-01-01 and 9999-12-31, as systems write what they don't know
-                continue
-            if instant > after:
-                return day, instant
-        return None
-
-    def _shifted(self, day: date) -> date:
-        if self.offset is None:
-            return day
-        noon = datetime.combine(day, time(12), tzinfo=UTC)
-        if self.before:
-            back = Duration(self.offset.text, 0, -self.offset.days, -self.offset.months)
-            return (
-                add(noon, back, "UTC").date()
-                if not self.offset.seconds
-                else (noon - timedelta(seconds=self.offset.seconds)).date()
-            )
-        return add(noon, self.offset, "UTC").date()
+        return f"leaves {self.segment}"
 
 
-Trigger = EventTrigger | EntersTrigger | DateTrigger
+@dataclass(frozen=True)
+class FinishedTrigger:
+    """Another journey has ended for the contact, for this reason or any; what was its `event` is handed over."""
 
+    journey: str
+    reason: str | None
+
+    has_event = True
+    segments: ClassVar[tuple[str, ...]] = ()
+
+    def label(self) -> str:
+        return f"{self.journey} has ended{f' as {self.reason}' if self.reason else ''}"
+
+
+@dataclass(frozen=True)
+class ManualTrigger:
+    """Nothing by itself: people are enrolled by the API, the command line or a step `start`."""
+
+    has_event = True
+    segments: ClassVar[tuple[str, ...]] = ()
+
+    def label(self) -> str:
+        return "by hand"
+
+
+Trigger = EventTrigger | EntersTrigger | LeavesTrigger | ClockTrigger | FinishedTrigger | ManualTrigger
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
-
-def _read_event(node: Mapping, reader: Reader) -> Any:
-    values = Shape("an event trigger", EVENT_MATCH_FIELDS).read(node, reader)
-    return INVALID if values is INVALID else EventTrigger(EventMatch(values["event"], values["where"], values["key"]))
-
-
-def _read_enters(node: Mapping, reader: Reader) -> Any:
-    shape = Shape("an enters trigger", {"enters": Field(NAME, "the segment", required=True)})
-    values = shape.read(node, reader)
-    return INVALID if values is INVALID else EntersTrigger(values["enters"])
-
-
-@dataclass(frozen=True)
-class _ContactField:
-    expected: str = "a field such as contact.birthday"
-
-    def read(self, node: Node, reader: Reader) -> Any:
-        text = node.text if isinstance(node, Scalar) else ""
-        name = text.removeprefix("contact.")
-        if (
-            name == text
-            or Text(r"[A-Za-z_][A-Za-z0-9_]*").read(Scalar(name, name, False, node.line, node.column), Reader(""))
-            is INVALID
-        ):
-            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
-        declared = reader.fields.get(name)
-        if declared not in (None, "date"):
-            return reader.refuse(
-                node, f"contact.{name} is declared as {declared} in config.yaml; a date trigger needs a date"
-            )
-        return name
+_EVENT = Shape(
+    "an event trigger",
+    DOOR_MATCH_FIELDS,
+    lambda event, where, key: EventTrigger(EventMatch(event, where, key)),
+)
+_ENTERS = Shape(
+    "an enters trigger",
+    {"enters": Field(NAME, "the segment", required=True, example="lapsed_buyers")},
+    build=EntersTrigger,
+    rename={"enters": "segment"},
+)
+_LEAVES = Shape(
+    "a leaves trigger",
+    {"leaves": Field(NAME, "the segment", required=True, example="lapsed_buyers")},
+    build=LeavesTrigger,
+    rename={"leaves": "segment"},
+)
+_FINISHED = Shape(
+    "a finished trigger",
+    {
+        "finished": Field(MentionType("journey", NAME), "the other journey", required=True, example="welcome"),
+        "reason": Field(Text(expected="a reason"), "only when it ended so; else for any reason", example="completed"),
+    },
+    build=FinishedTrigger,
+    rename={"finished": "journey"},
+)
 
 
 @dataclass(frozen=True)
-class _Offset:
-    """`-3d` or `7d`: calendar days, weeks or months before or after."""
+class _Yes:
+    """`true`, the only thing that can be said here."""
 
-    expected: str = "an offset in days, weeks or months such as -3d"
+    expected: str = "true"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        text = node.text if isinstance(node, Scalar) else ""
-        bare = Scalar(text.lstrip("-"), text.removeprefix("-"), False, node.line, node.column)
-        duration = WAIT.read(bare, reader)
-        if duration is INVALID:
-            return INVALID
-        if duration.seconds:
-            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
-        return (text.startswith("-"), duration)
+        value = Flag(self.expected).read(node, reader)
+        return reader.refuse(node, f"expected {self.expected}, found {shown(node)}") if value is False else value
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": [True]}
 
 
-def _read_date(node: Mapping, reader: Reader) -> Any:
-    shape = Shape(
-        "a date trigger",
-        {
-            "date": Field(_ContactField(), "the contact's field that holds the date", required=True),
-            "repeat": Field(Choice(("yearly", "never")), "every year, or once", default="yearly"),
-            "offset": Field(_Offset(), "days before (-) or after", default=(False, None)),
-            "at": Field(CLOCK, "local clock time", default=time(9)),
-            "leap_day": Field(Choice(("feb28", "mar1")), "29 February in common years", default="feb28"),
-        },
-    )
-    values = shape.read(node, reader)
-    if values is INVALID:
-        return INVALID
-    before, offset = values["offset"]
-    return DateTrigger(values["date"], values["repeat"], offset, before, values["at"], values["leap_day"])
+_MANUAL = Shape(
+    "a manual trigger",
+    {"manual": Field(_Yes(), "people are enrolled one by one", required=True, example=True)},
+    lambda **_: ManualTrigger(),
+)
 
 
-def _later(word: str) -> Callable[[Mapping, Reader], Any]:
-    def read(node: Mapping, reader: Reader) -> Any:
-        return Later(f"trigger '{word}'").read(node.key(word) or node, reader)
+@dataclass(frozen=True)
+class TriggerKind:
+    """The registry's entry: what brings people in, the shape that reads the mapping, a trigger as an author writes it.
 
-    return read
+    `has_event`: what started a person is `event` in the journey.
+    """
+
+    about: str
+    shape: Shape
+    example: str = ""
+    has_event: bool = False
+
+    def read(self, node: Mapping, reader: Reader) -> Any:
+        """The trigger of a mapping that has this kind's key, or `INVALID` after reporting."""
+        return self.shape.read(node, reader)
 
 
-KINDS: dict[str, Callable[[Mapping, Reader], Any]] = {
-    "event": _read_event,
-    "enters": _read_enters,
-    "date": _read_date,
-    **{word: _later(word) for word in ("leaves", "dates", "schedule", "at", "finished", "manual")},
+KINDS: dict[str, TriggerKind] = {
+    "event": TriggerKind(
+        "somebody does something",
+        _EVENT,
+        "{event: cart_updated, where: {event.total: {gte: 50000}}, key: event.cart_id}",
+        has_event=True,
+    ),
+    "enters": TriggerKind("somebody becomes a member of a segment", _ENTERS, "{enters: lapsed_buyers}"),
+    "leaves": TriggerKind("somebody stops being a member of a segment", _LEAVES, "{leaves: lapsed_buyers}"),
+    "date": TriggerKind(
+        "a date of the contact comes round", DATE, '{date: contact.birthday, offset: -3d, at: "09:00", leap_day: mar1}'
+    ),
+    "dates": TriggerKind(
+        "a day of a list comes, such as a moving holiday",
+        DATES,
+        '{dates: [2027-03-10, 2028-02-27], offset: -7d, at: "10:00", segment: lapsed_buyers}',
+    ),
+    "schedule": TriggerKind(
+        "a schedule comes round",
+        SCHEDULE,
+        '{schedule: "0 9 * * mon", timezone: Asia/Jakarta, segment: lapsed_buyers}',
+    ),
+    "finished": TriggerKind(
+        "another journey has ended for somebody", _FINISHED, "{finished: welcome, reason: completed}", has_event=True
+    ),
+    "manual": TriggerKind(
+        "somebody is enrolled by the API or the command line", _MANUAL, "{manual: true}", has_event=True
+    ),
+    # Last, because a date has a key 'at', too: the first kind whose key is there reads the mapping.
+    "at": TriggerKind(
+        "an instant comes: a broadcast", BROADCAST, "{at: 2027-03-10T09:00:00+07:00, segment: [lapsed_buyers]}"
+    ),
 }
+
+
+def has_event(node: Node | None) -> bool:
+    """False when the trigger is of a kind under which no `event` starts people; judged before it is read."""
+    word = _kind(node) if isinstance(node, Mapping) else None
+    return word is None or KINDS[word].has_event
+
+
+def _kind(node: Mapping) -> str | None:
+    return next((word for word in KINDS if node.key(word) is not None), None)
 
 
 @dataclass(frozen=True)
@@ -186,10 +237,13 @@ class TriggerType:
     def read(self, node: Node, reader: Reader) -> Any:
         if not isinstance(node, Mapping):
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
-        for word, read in KINDS.items():  # 'at' is also a key of a date trigger, so the order of the registry decides
-            if node.key(word) is not None:
-                return read(node, reader)
+        word = _kind(node)
+        if word is not None:
+            return KINDS[word].read(node, reader)
         if not node.pairs:
             return reader.refuse(node, f"trigger lacks its kind (one of: {', '.join(KINDS)})")
         key = node.pairs[0][0]
         return reader.refuse(key, f"unknown trigger '{key.text}'{suggestion(key.text, KINDS)}")
+
+    def schema(self) -> dict[str, Any]:
+        return any_of(*(kind.shape.schema() for kind in KINDS.values()))

@@ -9,10 +9,27 @@ from typing import Any, Literal
 
 from engine.audience.condition import Condition
 from engine.audience.event_match import EventMatch
+from engine.document import Plain
+from engine.journey.change import Change
 
 EnrollmentState = Literal["active", "held_out", "ended"]
-SignalKind = Literal["event", "timer", "segment", "profile", "send", "date"]
+SignalKind = Literal[
+    "event", "timer", "segment", "profile", "send", "date",
+    "call", "start", "finished", "manual", "schedule", "backfill", "moved",
+]  # fmt: skip
 Properties = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Lap:
+    """How far a `repeat` has come. `round` is the round under way in this passage, which began with its first one at
+    `since`; both are None while it stands outside. `total` counts the rounds of all passages: a repeat inside another
+    one is passed several times, and the send key wants each round apart.
+    """
+
+    total: int
+    round: int | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -20,7 +37,11 @@ class Enrollment:
     """One passage of one contact through one journey version, under one key. `id` is None until it is saved.
 
     `step` is the machine state it stands on and `visit` counts arrivals: a timer or a send's end that carries an
-    older visit is of the past. `due_at` is when the timer of this visit fires, if one is set.
+    older visit is of the past. `due_at` is when the timer of this visit fires, if one is set. `round` is that of the
+    innermost `repeat` around the step (1 outside), counted over the whole enrollment: with the step it makes the send key.
+    `loops`: how far each `repeat` has come, by the name of its state. `variants`: experiment -> variant.
+    `matched_ids`: the events that a `wait_for` has had already. `arriving` is never saved: the enrollment has come to its
+    step in this very decision, which then stopped (see `Decision.again`).
     """
 
     id: int | None
@@ -43,6 +64,10 @@ class Enrollment:
     goal_at: datetime | None = None
     goal_event_id: int | None = None
     goal_value: float | None = None
+    loops: Mapping[str, Lap] = field(default_factory=dict)
+    variants: Mapping[str, str] = field(default_factory=dict)
+    matched_ids: tuple[int, ...] = ()
+    arriving: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,12 +110,15 @@ class Holds:
 
 @dataclass(frozen=True)
 class Happened:
-    """The earliest matching event in [since, until], the trigger's own event left out; found: id, occurred_at, properties."""
+    """The earliest matching event in [since, until], the trigger's own event left out; found: id, occurred_at, properties.
+    `unused`: those that an earlier `wait_for` has had are left out too.
+    """
 
     path: str
     match: EventMatch
     since: datetime
     until: datetime
+    unused: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +130,17 @@ class Left:
     since: datetime
 
 
-Question = Holds | Happened | Left
+@dataclass(frozen=True)
+class Assigned:
+    """Which variant of the journey's experiment has the contact, and which one has won? `found`: {variant, winner}, each a name or
+    None; `holds` when there is either.
+    """
+
+    path: str
+    experiment: str
+
+
+Question = Holds | Happened | Left | Assigned
 
 
 @dataclass(frozen=True)
@@ -124,7 +162,8 @@ class Previous:
 @dataclass(frozen=True)
 class Facts:
     """All that a decision may look at besides its arguments. `zone`: the contact's time zone, else the organisation's.
-    `paused`: the journey is; people still enter and leave, and nobody moves from step to step.
+    `paused`: the journey is; people still enter and leave, and nobody moves from step to step. `holdout`: the share of
+    people who are held out of all marketing journeys.
     """
 
     contact_id: int
@@ -132,6 +171,7 @@ class Facts:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     previous: Previous = field(default_factory=Previous)
     paused: bool = False
+    holdout: float = 0.0
 
 
 # --- what a decision says ---------------------------------------------------------------------------------------------
@@ -139,7 +179,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class PlanSend:
-    """A message is due; whether it may go is for `permit` to say, at the moment of sending."""
+    """A message is due; whether it may go is for `permit` to say, at the moment of sending. From `expires_at` on it is too
+    late to begin. `priority` None: the journey's.
+    """
 
     step: str
     round: int
@@ -147,6 +189,16 @@ class PlanSend:
     template: str
     via: tuple[str, ...]
     due_at: datetime
+    expires_at: datetime | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True)
+class Assign:
+    """The contact has this variant of the experiment from now on."""
+
+    experiment: str
+    variant: str
 
 
 @dataclass(frozen=True)
@@ -156,7 +208,49 @@ class EndPrevious:
     enrollment: Enrollment
 
 
-Effect = PlanSend | EndPrevious
+@dataclass(frozen=True)
+class UpdateContact:
+    """The contact changes. It is carried out at once: whatever is decided next must see it."""
+
+    step: str
+    round: int
+    change: Change
+
+
+@dataclass(frozen=True)
+class EmitEvent:
+    """An event of this contact happens; text in `properties` is rendered like a message, `matched` being what the last
+    `wait_for` had found. Once per (enrollment, step, round).
+    """
+
+    step: str
+    round: int
+    name: str
+    properties: Mapping[str, Plain]
+    matched: Properties | None = None
+
+
+@dataclass(frozen=True)
+class PlanCall:
+    """A webhook is to be called; the enrollment stays until that has ended."""
+
+    step: str
+    round: int
+    visit: int
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class StartJourney:
+    """The contact knocks at the door of another journey, with these properties as `event`."""
+
+    step: str
+    journey: str
+    properties: Properties
+    at: datetime
+
+
+Effect = PlanSend | EndPrevious | Assign | UpdateContact | EmitEvent | PlanCall | StartJourney
 
 
 @dataclass(frozen=True)
@@ -171,12 +265,17 @@ class TraceLine:
 
 @dataclass(frozen=True)
 class Decision:
-    """What follows from a signal. `enrollment` is None when nobody enters; `changed` False when nothing need be saved."""
+    """What follows from a signal. `enrollment` is None when nobody enters; `changed` False when nothing need be saved.
+
+    `again`: the enrollment has moved, and what was answered may not be true any more (the contact was changed, say). Carry
+    the effects out and decide this enrollment again, with the same signal and no answers; `arriving` is set on it.
+    """
 
     enrollment: Enrollment | None
     effects: tuple[Effect, ...] = ()
     trace: tuple[TraceLine, ...] = ()
     changed: bool = True
+    again: bool = False
 
 
 @dataclass(frozen=True)

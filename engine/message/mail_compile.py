@@ -52,6 +52,9 @@ class MailboxText:
         except ValueError:
             return reader.refuse(node, f"expected {self.expected}")
 
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string"}
+
 
 @dataclass(frozen=True)
 class TemplateText:
@@ -64,6 +67,9 @@ class TemplateText:
             return reader.refuse(node, f"expected {self.expected}")
         return node
 
+    def schema(self) -> dict[str, Any]:
+        return Text().schema()
+
 
 @dataclass(frozen=True)
 class Refused:
@@ -74,6 +80,9 @@ class Refused:
 
     def read(self, node: Node, reader: Reader) -> Any:
         return reader.refuse(node, f"this key {self.why}")
+
+    def schema(self) -> dict[str, Any]:
+        return {"not": {}}
 
 
 FRONT_MATTER = Shape(

@@ -17,7 +17,7 @@ from engine.journey.values import TraceLine
 from engine.run import occurrences
 from engine.run.claim import Claim
 from engine.run.machines import Machines, Running
-from engine.store import dead_letters, holds, signals, traces
+from engine.store import dead_letters, holds, journeys, signals, traces
 from engine.store.bulk import as_json
 from engine.store.signals import ClaimedContact, DueSignal
 from engine.store.traces import NewTrace
@@ -58,6 +58,7 @@ def advance(engine: Engine, machines: Machines, zone: str, now: datetime, most: 
 
 def _advance(engine: Engine, machines: Machines, zone: str, now: datetime, most: int) -> Advanced:
     with engine.begin() as conn:
+        journeys.share(conn)
         paused = _paused(conn)
         people = signals.claim(conn, now, most, paused)
         due = signals.take(conn, [person.id for person in people], now, paused, _EACH) if people else {}
@@ -67,6 +68,7 @@ def _advance(engine: Engine, machines: Machines, zone: str, now: datetime, most:
 def _advance_by_one(engine: Engine, machines: Machines, zone: str, now: datetime) -> Advanced:
     """Decide the one signal that comes first; if that can't be done, bury it."""
     with engine.begin() as conn:
+        journeys.share(conn)
         paused = _paused(conn)
         people = signals.claim(conn, now, 1, paused)
         due = signals.take(conn, [person.id for person in people], now, paused, 1)
@@ -95,7 +97,7 @@ def _decide(
         return Advanced()
     running = machines.applied(conn)
     _rearm_dates(conn, running, due, zone, now)
-    claim = Claim(conn, machines, running, people, paused, zone, now)
+    claim = Claim(conn, machines, running, people, due, paused, zone, now)
     for wave in _waves(due):
         claim.decide(wave)
     claim.outcome.save()

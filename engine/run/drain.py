@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ from time import monotonic
 from typing import Protocol
 
 from engine.errors import DatabaseUnavailableError
+from engine.run import outbox
 from engine.run.deliver import GROUP, Counts, Courier, Post
 from engine.run.loop import Outage
-from engine.store import holds, runs, sends
+from engine.store import buckets, holds, runs, sends
 from engine.store.runs import RunEnd
 from engine.store.sends import Claimed, Stopped
 
@@ -95,8 +96,8 @@ class Drain:
 
     def any_due(self) -> bool:
         """Is there anything to send now?"""
-        with self._post.engine.connect() as conn:
-            return sends.any_due(conn, self._post.clock(), holds.stopped(conn))
+        with self._post.engine.begin() as conn:
+            return outbox.any_due(conn, self._post)
 
     def run(self, limits: Limits, stopping: Callable[[], bool], pause: Callable[[float], object]) -> Counts:
         """One send run, until one of the limits is reached or a hold cancels it. `stopping` ends it early, after what is
@@ -245,6 +246,22 @@ class _Batch:
     renewed: float
 
 
+def _groups(claimed: Sequence[Claimed]) -> Iterator[list[Claimed]]:
+    """Up to ten each, in their order; what is for one person stands in one group, so that it goes out in its order too."""
+    of_contact: dict[int, list[Claimed]] = {}
+    for send in claimed:
+        of_contact.setdefault(send.contact_id, []).append(send)
+    group: list[Claimed] = []
+    for theirs in of_contact.values():
+        for send in theirs:
+            group.append(send)
+            if len(group) == GROUP:
+                yield group
+                group = []
+    if group:
+        yield group
+
+
 class _Crew:
     """The couriers, each with a thread of its own, and the claim they work on."""
 
@@ -301,15 +318,11 @@ class _Crew:
     def _claim(self, run_id: int) -> _Batch | None:
         self.claims_left = self.claims_left - 1 if self.claims_left is not None else None
         with self._post.engine.begin() as conn:
-            self.stopped = holds.stopped(conn)
-            if run_id in self.stopped.runs:
-                return None
-            claimed = sends.claim(conn, self._post.worker, run_id, self._post.clock(), CLAIM, self.stopped)
-        self._all_claimed = len(claimed) < CLAIM
-        if not claimed:
+            taken = outbox.claim(conn, self._post, run_id, CLAIM)
+        self.stopped, self._all_claimed = taken.stopped, taken.all
+        if not taken.claimed:
             return None
-        groups = deque(claimed[at : at + GROUP] for at in range(0, len(claimed), GROUP))
-        return _Batch(claimed[0].fence, groups, monotonic())
+        return _Batch(taken.claimed[0].fence, deque(_groups(taken.claimed)), monotonic())
 
     def _renew(self, batch: _Batch) -> None:
         with self._post.engine.begin() as conn:
@@ -326,7 +339,9 @@ class _Crew:
         self._batch, self._returned = None, []
         for fence in {group[0].fence for group in groups}:
             with self._post.engine.begin() as conn:
-                sends.release(conn, [send.id for group in groups for send in group if send.fence == fence], fence)
+                unused = [send for group in groups for send in group if send.fence == fence]
+                sends.release(conn, [send.id for send in unused], fence)
+                buckets.give_back(conn, Counter(send.journey for send in unused if send.throttled))
 
     def forget(self) -> None:
         """Leave the claim to its lease: the database can't be told."""

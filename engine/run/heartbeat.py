@@ -12,11 +12,12 @@ from sqlalchemy import Engine
 
 from channels.base import Adapter
 from engine.config import Config
-from engine.run import occurrences
+from engine.run import occurrences, schedule
 from engine.run.loop import Outage
 from engine.run.machines import Machines
 from engine.run.refresh import refresh
 from engine.run.sweep import sweep
+from engine.run.winner import crown_winners
 from engine.store import runs, ticks
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class Duty:
         self, running: Running, name: str, every: timedelta, act: Callable[[Running, datetime], object]
     ) -> None:
         self.name, self.every = name, every
+        self.beats = min(every, timedelta(minutes=10))
+        """How often to ask: a process that lives for less than a day must not miss what comes round once a day."""
         self._running, self._act = running, act
         self._outage = Outage(name)
         self._busy = Lock()
@@ -87,8 +90,10 @@ def duties(running: Running) -> Sequence[Duty]:
     """All of them."""
     return (
         Duty(running, "dates", timedelta(seconds=2), _fire_dates),
+        Duty(running, "schedules", timedelta(seconds=2), _fire_schedules),
         Duty(running, "segments", running.config.refresh, _refresh_segments),
         Duty(running, "sweep", timedelta(seconds=10), _sweep),
+        Duty(running, "winners", timedelta(days=1), _crown_winners),
     )
 
 
@@ -97,8 +102,17 @@ def _fire_dates(running: Running, now: datetime) -> None:
         pass
 
 
+def _fire_schedules(running: Running, now: datetime) -> None:
+    while schedule.fire(running.engine, running.machines, running.zone, now):
+        pass
+
+
 def _refresh_segments(running: Running, now: datetime) -> None:
-    refresh(running.engine, running.config.fields, now)
+    refresh(running.engine, running.config.fields, running.zone, now)
+
+
+def _crown_winners(running: Running, now: datetime) -> None:
+    crown_winners(running.engine, running.machines, now)
 
 
 def _sweep(running: Running, now: datetime) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.errors import AlurError
-from engine.store import holds, runs
+from engine.store import holds, runs, sends
 from engine.store.holds import Hold, HoldScope
 
 
@@ -39,6 +39,7 @@ def stop(conn: Connection, hold: Hold) -> Stopped:
         return Stopped(standing, new=False)
     if hold.scope != "run":
         return Stopped(hold, holds.place(conn, hold))
+    sends.keep_out(conn)
     run_id = int(hold.name)
     state = runs.state(conn, run_id)
     if state != "running":

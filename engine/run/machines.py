@@ -10,15 +10,19 @@ from threading import Lock
 
 from sqlalchemy import Connection
 
+from engine.config import Organisation
 from engine.document import read_document
 from engine.errors import WorkspaceError
 from engine.grammar import FieldType, Reader
 from engine.journey.journey import Journey, read_journey
 from engine.journey.machine import Machine, compile_journey
+from engine.run.texts import Texts
 from engine.store import journeys
 from engine.store.journeys import LiveJourney
 
 log = logging.getLogger(__name__)
+
+_NAMELESS = Organisation("")
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,23 @@ class Running:
 
 
 class Machines:
-    """All versions that people stand on. `fields`: declared types of contact fields, which conditions compare by."""
+    """All versions that people stand on. `fields`: declared types of contact fields, which conditions compare by.
+    `holdout`: the share of people who are held out of all marketing journeys. `organisation`: for whom texts are rendered.
+    """
 
-    def __init__(self, fields: Mapping[str, FieldType]) -> None:
+    def __init__(
+        self, fields: Mapping[str, FieldType], holdout: float = 0.0, organisation: Organisation = _NAMELESS
+    ) -> None:
         self._fields = fields
+        self.holdout = holdout
+        self.texts = Texts(organisation)
         self._by_version: dict[int, Machine] = {}
         self._broken: dict[int, WorkspaceError] = {}
         self._lock = Lock()
+
+    @property
+    def fields(self) -> Mapping[str, FieldType]:
+        return self._fields
 
     def version(self, conn: Connection, version_id: int) -> Machine:
         """The machine of a stored version. Raises `WorkspaceError` for one that can't be read any more."""
@@ -76,7 +90,7 @@ def read_source(name: str, source: str, fields: Mapping[str, FieldType]) -> Jour
     file = f"journeys/{name}.yaml"
     node, problems = read_document(source.encode(), file)
     reader = Reader(file, fields)
-    journey = read_journey(node, reader, name) if node is not None else None
+    journey = read_journey(node, reader, name, tested=False) if node is not None else None
     if journey is None:
         raise WorkspaceError([*problems, *reader.problems])
     return journey

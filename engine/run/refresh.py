@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 
@@ -14,7 +14,7 @@ from engine.audience.segment import Segment, in_order, read_segment
 from engine.document import read_document
 from engine.errors import WorkspaceError
 from engine.grammar import FieldType, Invalid, Reader
-from engine.store import segments
+from engine.store import journeys, segments
 from engine.store.segments import RefreshResult
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,11 @@ def _read(name: str, source: str, fields: tuple[tuple[str, FieldType], ...]) -> 
     return segment
 
 
-def refresh(engine: Engine, fields: Mapping[str, FieldType], now: datetime) -> dict[str, RefreshResult]:
-    """Refresh all segments, those that others refer to first, each in a transaction of its own.
+def refresh(
+    engine: Engine, fields: Mapping[str, FieldType], zone: str, now: datetime, only: Collection[str] | None = None
+) -> dict[str, RefreshResult]:
+    """Refresh all segments, those that others refer to first, each in a transaction of its own. `zone`: the organisation's.
+    `only`: these, and the ones that they refer to.
 
     One that can't be read or computed is logged and left as it was; the others go on.
     """
@@ -51,10 +54,26 @@ def refresh(engine: Engine, fields: Mapping[str, FieldType], now: datetime) -> d
         except WorkspaceError as error:
             log.warning("segment '%s' can't be read any more, nobody enters or leaves it: %s", name, error)
     results = {}
-    for segment in in_order(known):
+    wanted = _with_needed(known, only) if only is not None else known
+    for segment in in_order(wanted):
         try:
             with engine.begin() as conn:
-                results[segment.name] = segments.refresh(conn, segment, stored[segment.name][0], now)
+                journeys.share(conn)
+                if segments.hash_of(conn, segment.name) != stored[segment.name][0]:
+                    continue  # another text was applied meanwhile, or it is gone
+                results[segment.name] = segments.refresh(conn, segment, stored[segment.name][0], now, zone)
         except DBAPIError as error:
             log.warning("segment '%s' can't be refreshed: %s", segment.name, error)
     return results
+
+
+def _with_needed(known: Collection[Segment], only: Collection[str]) -> list[Segment]:
+    """These segments with all that they refer to, straight or by way of others."""
+    by_name = {segment.name: segment for segment in known}
+    found: dict[str, Segment] = {}
+    names = [name for name in only if name in by_name]
+    while names:
+        name = names.pop()
+        found[name] = by_name[name]
+        names += [other for other in by_name[name].where.segments() if other in by_name and other not in found]
+    return list(found.values())

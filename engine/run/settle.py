@@ -10,8 +10,9 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 
 from engine.config import Config
-from engine.run import occurrences
+from engine.run import occurrences, schedule
 from engine.run.advance import advance
+from engine.run.call import CallDesk, call
 from engine.run.deliver import Counts
 from engine.run.drain import SendRun
 from engine.run.machines import Machines
@@ -37,31 +38,38 @@ class Running(Protocol):
     @property
     def zone(self) -> str: ...
 
+    @property
+    def calls(self) -> CallDesk: ...
+
 
 @dataclass(frozen=True)
 class Settled:
-    """What was done: people who entered a journey, and what became of sends."""
+    """What was done: people who entered a journey, and what became of sends. `moved`: anything was due at all. `next` is what
+    `next_due` tells after it.
+    """
 
     entered: int
     counts: Counts
+    moved: bool
+    next: datetime | None
 
 
 def settle(running: Running, run: SendRun, *, refreshing: bool = True) -> Settled:
-    """Fire dates, refresh the segments, decide and send until nothing is due at the clock's instant any more.
+    """Fire dates and schedules, refresh the segments, decide, send and call webhooks until nothing is due at the clock's instant any more.
 
     The clock must stand still meanwhile. What is held (paused, or its channel shut) stays. The same engine, the same
     rules as `alur run`, only in one thread; what is not due costs nothing. `refreshing=False` leaves the segments as
     they are: a full refresh at every instant of a long stretch of time is dear.
     """
     now = running.clock()
-    entered, counts = 0, Counts()
+    entered, counts, anything = 0, Counts(), False
     stuck: set[str] = set()  # due, and held: looked at again when something else has moved
     while True:
         agenda = _agenda(running, now)
         if agenda.dates and "dates" not in stuck:
-            what, moved = "dates", occurrences.fire(running.engine, running.machines, running.zone, now)
+            what, moved = "dates", _fire(running, now)
         elif refreshing:
-            refresh(running.engine, running.config.fields, now)
+            refresh(running.engine, running.config.fields, running.zone, now)
             refreshing = False
             continue
         elif agenda.signals and "signals" not in stuck:
@@ -70,12 +78,20 @@ def settle(running: Running, run: SendRun, *, refreshing: bool = True) -> Settle
         elif agenda.sends and "sends" not in stuck:
             sent = run.drain_now()
             what, moved, counts = "sends", sent.total, counts.plus(sent)
+        elif agenda.calls and "calls" not in stuck:
+            what, moved = "calls", call(running.calls)
         else:
-            return Settled(entered, counts)
+            return Settled(entered, counts, anything, agenda.next)
         if moved:
+            anything = True
             stuck.clear()
         else:
             stuck.add(what)
+
+
+def _fire(running: Running, now: datetime) -> int:
+    dates = occurrences.fire(running.engine, running.machines, running.zone, now)
+    return dates + schedule.fire(running.engine, running.machines, running.zone, now)
 
 
 def _agenda(running: Running, now: datetime) -> Agenda:
@@ -85,7 +101,7 @@ def _agenda(running: Running, now: datetime) -> Agenda:
 
 
 def next_due(conn: Connection, after: datetime) -> datetime | None:
-    """The earliest instant later than `after` at which a wait ends, a date comes or a send may be tried; None: nothing is
+    """The earliest instant later than `after` at which a wait ends, a date or schedule comes or a send may be tried; None: nothing is
     left to happen. What the clock alone changes about segments is found by refreshing them.
     """
     return read_agenda(conn, after).next

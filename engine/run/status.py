@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from engine.store import holds, runs, sends
+from engine.store import calls, holds, runs, scheduled, sends
 
 SEND_STATES = ("planned", "sending", "accepted", "delivered", "bounced", "complained", "withheld", "failed", "unknown")
 
@@ -22,12 +22,16 @@ FROM journey j LEFT JOIN (
     FROM enrollment GROUP BY journey
 ) e ON e.journey = j.name ORDER BY j.name
 """)
-_SENDS = text("SELECT journey, state, reason, count(*) AS sends FROM send GROUP BY 1, 2, 3 ORDER BY 1, 2, 3")
+_SENDS = text("""
+SELECT journey, state, coalesce(held, reason) AS reason, count(*) AS sends FROM send GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+""")
 _QUEUE = text("""
 SELECT (SELECT count(*) FROM signal WHERE at <= :now) AS signals_due,
     (SELECT min(at) FROM signal WHERE at <= :now) AS oldest_signal,
     (SELECT count(*) FROM send WHERE state = 'planned' AND next_at <= :now) AS sends_due,
     (SELECT min(next_at) FROM send WHERE state = 'planned' AND next_at <= :now) AS oldest_send,
+    (SELECT count(*) FROM call WHERE state IN ('planned', 'calling') AND next_at <= :now) AS calls_due,
+    (SELECT min(next_at) FROM call WHERE state IN ('planned', 'calling') AND next_at <= :now) AS oldest_call,
     (SELECT count(*) FROM contact WHERE merged_into IS NULL AND erased_at IS NULL) AS contacts,
     (SELECT count(*) FROM event) AS events,
     (SELECT count(*) FROM dead_letter) AS dead_letters
@@ -38,7 +42,7 @@ SELECT journey, step, count(*) AS people FROM enrollment WHERE state = 'active' 
 
 
 def status(conn: Connection, now: datetime) -> dict[str, Any]:
-    """`journeys` (one row each, with its sends by state), `withheld` and `failed` by reason, `queue`, `holds`, `runs`, `steps`."""
+    """`journeys` (one row each, with its sends by state), `withheld` and `failed` by reason, `calls` of webhooks likewise, `queue`, `holds`, `schedules`, `runs`, `steps`."""
     journeys = [dict(row._mapping) for row in conn.execute(_JOURNEYS)]
     standing = holds.standing(conn)
     paused = {hold.name for hold in standing if hold.scope == "journey"}
@@ -56,9 +60,11 @@ def status(conn: Connection, now: datetime) -> dict[str, Any]:
     return {
         "journeys": journeys,
         "reasons": reasons,
+        "calls": calls.counts(conn),
         "steps": [dict(row._mapping) for row in conn.execute(_STEPS)],
         "queue": dict(conn.execute(_QUEUE, {"now": now}).one()._mapping),
         "holds": [{"scope": h.scope, "name": h.name, "reason": h.reason, "by": h.by, "at": h.at} for h in standing],
+        "schedules": scheduled.overview(conn),
         "runs": [_with_counts(conn, run) for run in runs.latest(conn)],
     }
 

@@ -1,10 +1,11 @@
-"""Throttle: how fast one channel may be used by this process, and until when it is shut by its provider."""
+"""Throttles: how fast one channel may be used by this process, and one journey may send by all of them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from threading import Lock
 
 from engine.config import Rate
@@ -44,3 +45,33 @@ class Gate:
         """The instant before which the channel is shut; None when it is open."""
         until = self._closed_until
         return until if until is not None and until > now else None
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The tokens of a journey: one falls due every `spacing`, and those of one second are kept (at least one). `free_at`: when
+    the next one is, or was, there to be taken.
+    """
+
+    rate: Rate
+    free_at: datetime
+
+    @property
+    def spacing(self) -> timedelta:
+        return self.rate.per / self.rate.count
+
+    @property
+    def depth(self) -> int:
+        return max(1, int(timedelta(seconds=1) / self.spacing))
+
+    def _since(self, now: datetime) -> datetime:
+        return max(self.free_at, now - (self.depth - 1) * self.spacing)
+
+    def tokens(self, now: datetime) -> int:
+        """How many may be taken now."""
+        since = self._since(now)
+        return 0 if since > now else (now - since) // self.spacing + 1
+
+    def take(self, count: int, now: datetime) -> Bucket:
+        """What is left when so many are taken."""
+        return replace(self, free_at=self._since(now) + count * self.spacing)

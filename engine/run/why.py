@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine.run.known import addresses
-from engine.store import consents, contacts, enrollments, events, holds, sends, suppressions, traces
+from engine.store import calls, consents, contacts, enrollments, events, holds, sends, suppressions, traces
 
 REASONS = {
     "no_template": "there is no template for this channel",
@@ -17,6 +17,12 @@ REASONS = {
     "no_consent": "the contact has not consented to this topic on this channel, or has taken it back",
     "exited": "the contact had left the journey",
     "expired": "it was not begun in time",
+    "cap": "the contact has had as many messages as the cap allows",
+    "quiet_hours": "it is night where the contact lives, or whatever hours are quiet",
+    "throttle": "the journey sends only so many in a time, and others are before it",
+    "channel_held": "the channel is paused, or its provider has asked for patience",
+    "paused": "the journey or the send run is paused",
+    "unreadable": "this version of Alur can't read the version of the journey",
     "refused": "every channel refused it",
     "render": "the message could not be made from this contact's data",
     "ambiguous": "the connection broke after the last byte: it may have arrived, and is never sent twice",
@@ -26,10 +32,20 @@ REASONS = {
 }
 """What each reason means, in a sentence that follows 'because'."""
 
+CALL_REASONS = {
+    "exited": "the contact had left the journey",
+    "render": "the body could not be made from this contact's data",
+    "rejected": "the server refused it",
+    "redirected": "the server sent it elsewhere, and redirects are not followed",
+    "internal": "the url leads to an internal address, which config.yaml does not allow",
+    "gave_up": "nobody took it for a day",
+}
+"""The same for the calls of webhooks."""
+
 
 def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[str, Any]:
     """`journeys`: each passage with its decisions in order; `not_entered`: decisions at the door of others; `messages`: each
-    send, with its reason if it was not sent; `events`, `consents`, `suppressions`: what came in, in order; `holds`: what
+    send, with its reason if it was not sent; `calls`: each webhook likewise; `events`, `consents`, `suppressions`: what came in, in order; `holds`: what
     keeps the contact's steps or messages back now.
 
     With `journey`, only what it did, and only the events that it decided about.
@@ -62,7 +78,7 @@ def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[s
         else:
             turned_away.append({"journey": trace["journey"], **decision})
     messages = [
-        {**send, "because": because(send["state"], send["reason"])}
+        {**send, "because": because(send["state"], send["held"] or send["reason"])}
         for send in sends.of_contact(conn, contact_id)
         if journey in (None, send["journey"])
     ]
@@ -73,6 +89,11 @@ def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[s
         "journeys": passages,
         "not_entered": turned_away,
         "messages": messages,
+        "calls": [
+            {**call, "because": CALL_REASONS.get(call["reason"], call["reason"])}
+            for call in calls.of_contact(conn, contact_id)
+            if journey in (None, call["journey"])
+        ],
         "events": [e for e in events.of_contact(conn, contact_id) if journey is None or e["at"] in decided],
         "consents": consents.of_contact(conn, contact_id),
         "suppressions": suppressions.of_addresses(conn, addresses(contact) if contact is not None else []),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -60,21 +61,28 @@ def update_rows(
     """
     if not rows:
         return 0
-    arrays: Mapping[str, list[Any]] = {
-        f"p{number}": [as_json(row[number]) if _is_json(table, column) else row[number] for row in rows]
-        for number, column in enumerate(columns)
+    statement, json_at = _update_statement(table, tuple(columns), where)
+    values: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    arrays = {
+        f"p{number}": [as_json(value) for value in column] if number in json_at else list(column)
+        for number, column in enumerate(values)
     }
+    return conn.execute(statement, arrays).rowcount
+
+
+@lru_cache(maxsize=256)
+def _update_statement(table: Table, columns: tuple[str, ...], where: str) -> tuple[TextClause, frozenset[int]]:
+    """The statement, and which columns are JSON; put together once, since claims are small and many."""
+    json_at = frozenset(number for number, column in enumerate(columns) if _is_json(table, column))
     casts = ", ".join(
-        f"CAST(:p{number} AS {'text' if _is_json(table, column) else _type_name(table, column)}[])"
+        f"CAST(:p{number} AS {'text' if number in json_at else _type_name(table, column)}[])"
         for number, column in enumerate(columns)
     )
     sets = ", ".join(
-        f'"{column}" = v.c{number}{"::jsonb" if _is_json(table, column) else ""}'
+        f'"{column}" = v.c{number}{"::jsonb" if number in json_at else ""}'
         for number, column in enumerate(columns)
         if number > 0
     )
     names = ", ".join(f"c{number}" for number in range(len(columns)))
     statement = f'UPDATE "{table.name}" t SET {sets} FROM unnest({casts}) AS v({names}) WHERE t.id = v.c0'
-    if where:
-        statement += f" AND {where}"
-    return conn.execute(text(statement), dict(arrays)).rowcount
+    return text(f"{statement} AND {where}" if where else statement), json_at

@@ -35,6 +35,12 @@ class ContactRow:
     merged_into: int | None = None
     erased_at: datetime | None = None
 
+    def seen(self) -> dict[str, Any]:
+        """What a template sees as `contact`. An address is what was checked on its way in, never a trait called so."""
+        person = {name: value for name, value in self.traits.items() if name not in ("email", "phone")}
+        columns = {name: getattr(self, name) for name in ("user_id", "email", "phone", "locale", "timezone")}
+        return person | {name: value for name, value in columns.items() if value is not None}
+
 
 _OWNERS = text("""
 SELECT i.kind, i.value, i.contact_id FROM unnest(CAST(:kinds AS text[]), CAST(:values AS text[])) AS w(kind, value)
@@ -49,6 +55,10 @@ ORDER BY c.id FOR UPDATE OF c
 _LOCK = text("""
 SELECT id, user_id, email, phone, locale, timezone, traits, merged_into, erased_at FROM contact
 WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+""")
+_READ = text("""
+SELECT id, user_id, email, phone, locale, timezone, traits, merged_into, erased_at FROM contact
+WHERE id = ANY(CAST(:ids AS bigint[]))
 """)
 _GET = text("""
 SELECT id, user_id, email, phone, locale, timezone, traits, merged_into, erased_at FROM contact WHERE id = :id
@@ -104,6 +114,13 @@ def lock(conn: Connection, ids: Collection[int]) -> list[ContactRow]:
     return [ContactRow(*row) for row in conn.execute(_LOCK, {"ids": sorted(ids)})]
 
 
+def read(conn: Connection, ids: Collection[int]) -> dict[int, ContactRow]:
+    """These contacts as they stand, by id; to write them back, they must be locked already."""
+    if not ids:
+        return {}
+    return {row[0]: ContactRow(*row) for row in conn.execute(_READ, {"ids": sorted(ids)})}
+
+
 def lock_named(conn: Connection, identities: Collection[Identity]) -> tuple[dict[Identity, int], dict[int, ContactRow]]:
     """Lock the contacts that these identities belong to, as `lock` does; gives the owner of each known identity, and the
     contacts by their ids. An identity that changes hands meanwhile belongs to a contact whose `merged_into` is set.
@@ -123,6 +140,11 @@ def lock_named(conn: Connection, identities: Collection[Identity]) -> tuple[dict
 def reserve_ids(conn: Connection, count: int) -> list[int]:
     """Ids for contacts that are about to be created."""
     return next_ids(conn, contact, count)
+
+
+def number_from(conn: Connection, number: int) -> None:
+    """Let the next new contact have this id; for scratch databases, where it must be the same in every run."""
+    conn.execute(text("SELECT setval(pg_get_serial_sequence('contact', 'id'), :number, false)"), {"number": number})
 
 
 def create(conn: Connection, rows: Sequence[ContactRow], now: datetime) -> None:

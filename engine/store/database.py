@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -62,8 +63,8 @@ def open_database(url: str | None, folder: Path) -> Engine:
     return engine
 
 
-def connect(url: str | URL) -> Engine:
-    """An engine with our session settings, for up to 25 threads; tries one connection at once.
+def connect(url: str | URL, settings: Mapping[str, str] = MappingProxyType({})) -> Engine:
+    """An engine with our session settings, for up to 25 threads; tries one connection at once. `settings` are further ones.
 
     `postgresql://` and `postgres://` are read as psycopg 3. Each failure to connect or to work later on is raised as
     `DatabaseUnavailableError`, here and from every statement; other database errors stay SQLAlchemy's.
@@ -82,7 +83,7 @@ def connect(url: str | URL) -> Engine:
             "connect_timeout": 10,
             "keepalives_idle": 30,
             "application_name": "alur",
-            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+            "options": " ".join(f"-c {name}={value}" for name, value in {**_SESSION, **settings}.items()),
         },
     )
     event.listen(engine, "handle_error", _translate)
@@ -195,7 +196,12 @@ def _version(connection: Connection) -> int:
 
 def known_versions() -> list[str]:
     """The versions that our migrations lead to, in order: the number with which each file's name begins."""
-    return sorted(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return [path.name.partition("_")[0] for path in migration_files()]
+
+
+def migration_files() -> list[Path]:
+    """Our migrations in their order."""
+    return sorted((_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def _newest() -> str | None:

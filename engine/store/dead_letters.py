@@ -21,3 +21,8 @@ def write(conn: Connection, letters: Sequence[tuple[str, str | None, str, str]],
         sources, messages, reasons, payloads = (list(column) for column in zip(*letters, strict=True))
         columns = {"sources": sources, "messages": messages, "reasons": reasons, "payloads": payloads}
         conn.execute(_WRITE, {**columns, "now": now})
+
+
+def reasons(conn: Connection) -> list[str]:
+    """Why each was buried, oldest first."""
+    return list(conn.scalars(text("SELECT reason FROM dead_letter ORDER BY id")))

@@ -10,17 +10,18 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from engine.journey.values import Enrollment
+from engine.journey.values import Enrollment, Lap
 from engine.store.bulk import insert_rows, next_ids, update_rows
 from engine.tables import enrollment
 
 _FIELDS = (
     "id", "contact_id", "key", "state", "step", "visit", "round", "entered_at", "enrolled_at", "arrived_at", "due_at",
     "reason", "ended_at", "trigger_event_id", "event", "matched", "goal_until", "goal_at", "goal_event_id", "goal_value",
+    "loops", "variants", "matched_ids",
 )  # fmt: skip
 _CHANGING = (
     "id", "state", "step", "visit", "round", "arrived_at", "due_at", "reason", "ended_at", "matched",
-    "goal_until", "goal_at", "goal_event_id", "goal_value",
+    "goal_until", "goal_at", "goal_event_id", "goal_value", "loops", "variants", "matched_ids",
 )  # fmt: skip
 
 
@@ -35,15 +36,21 @@ class Standing:
 
 def _standing(row: Any) -> Standing:
     # By position: rows come by the thousand, and names cost ten times as much.
-    journey, version_id, *values = row
-    if values[-1] is not None:
-        values[-1] = float(values[-1])
+    journey, version_id, *values, goal_value, loops, variants, matched_ids = row
+    worth = float(goal_value) if goal_value is not None else None
+    laps = {step: _lap(lap) for step, lap in loops.items()} if loops else {}
+    values += (worth, laps, variants, tuple(matched_ids))
     return Standing(journey, version_id, Enrollment(*values))
+
+
+def _lap(stored: dict[str, Any]) -> Lap:
+    since = stored["since"]
+    return Lap(stored["total"], stored["round"], datetime.fromisoformat(since) if since is not None else None)
 
 
 _SELECT = f"SELECT journey, version_id, {', '.join(_FIELDS)} FROM enrollment"
 _OPEN = text(
-    f"{_SELECT} WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND (state = 'active' OR goal_until IS NOT NULL) ORDER BY id"
+    f"{_SELECT} WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND (state = 'active' OR goal_until >= :since) ORDER BY id"
 )
 _OF_CONTACT = text(f"{_SELECT} WHERE contact_id = :contact ORDER BY entered_at, id")
 _LAST = text("""
@@ -54,10 +61,12 @@ GROUP BY 1, 2, 3
 """)
 
 
-def open_for(conn: Connection, contacts: Sequence[int]) -> dict[int, list[Standing]]:
-    """Per contact the enrollments that a signal can change: active ones, and ended ones whose goal window is open."""
+def open_for(conn: Connection, contacts: Sequence[int], since: datetime | None) -> dict[int, list[Standing]]:
+    """Per contact the enrollments that a signal can change: active ones, and others whose goal was not reached and whose
+    window was open at `since`, when the oldest event happened that is to be decided (None: there is no event).
+    """
     found: dict[int, list[Standing]] = defaultdict(list)
-    for row in conn.execute(_OPEN, {"contacts": list(contacts)}):
+    for row in conn.execute(_OPEN, {"contacts": list(contacts), "since": since}):
         found[row.contact_id].append(_standing(row))
     return found
 

@@ -52,3 +52,9 @@ def lift(conn: Connection, scope: HoldScope, name: str, now: datetime) -> int:
     """Lift every standing hold on the thing; gives how many there were."""
     query = update(hold).where(hold.c.lifted_at.is_(None), hold.c.scope == scope, hold.c.name == name)
     return conn.execute(query.values(lifted_at=now)).rowcount
+
+
+def lifted_since(conn: Connection, journey: str, by: str, since: datetime) -> bool:
+    """Whether a hold on the journey that `by` had placed was lifted later than `since`."""
+    query = select(hold.c.id).where(hold.c.scope == "journey", hold.c.name == journey, hold.c.by == by)
+    return conn.scalar(query.where(hold.c.lifted_at > since).limit(1)) is not None

@@ -19,7 +19,8 @@ class LockedSend:
     """A claimed send with all that `permit` and rendering need, read under the contact's row lock.
 
     `ours`: still planned, under our fence and lease. `consents`: channel -> newest consent row id, where it gives
-    consent. `suppressed`: channel -> scopes.
+    consent. `suppressed`: channel -> scopes. `begun`: other messages of the same passage through the same version that
+    have had an intent.
     """
 
     id: int
@@ -39,8 +40,10 @@ class LockedSend:
     refused: frozenset[str]
     expires_at: datetime | None
     due_at: datetime
+    priority: int
     attempts: int
     message_id: str | None
+    begun: int
     enrolled: bool
     held: bool
     shut_channels: frozenset[str]
@@ -62,7 +65,9 @@ SELECT id FROM contact WHERE id = ANY(CAST(:contacts AS bigint[])) ORDER BY id F
 # transaction had the lock before us.
 _FACTS = text("""
 SELECT s.id, s.fence, s.enrollment_id, s.contact_id, s.step, s.round, s.visit, s.journey, s.version_id, s.kind, s.topic,
-       s.template, s.via, s.refused, s.expires_at, s.due_at, s.attempts, s.message_id,
+       s.template, s.via, s.refused, s.expires_at, s.due_at, s.priority, s.attempts, s.message_id,
+       (SELECT count(*) FROM send o WHERE o.enrollment_id = s.enrollment_id AND o.version_id = s.version_id
+           AND o.id <> s.id AND o.intent_at IS NOT NULL) AS begun,
        (s.state = 'planned' AND s.fence = :fence AND s.lease_until > clock_timestamp()) AS ours,
        e.state = 'active' AND e.visit = s.visit AS enrolled,
        EXISTS (SELECT 1 FROM hold h WHERE h.lifted_at IS NULL AND ((h.scope = 'journey' AND h.name = s.journey)
@@ -110,10 +115,59 @@ def _locked(row: Any) -> LockedSend:
         id=row.id, fence=row.fence, ours=row.ours, enrollment_id=row.enrollment_id, contact_id=row.contact_id,
         step=row.step, round=row.round, visit=row.visit, journey=row.journey, version_id=row.version_id, kind=row.kind,
         topic=row.topic, template=row.template, via=tuple(row.via), refused=frozenset(row.refused),
-        expires_at=row.expires_at, due_at=row.due_at, attempts=row.attempts, message_id=row.message_id, enrolled=row.enrolled and not gone,
+        expires_at=row.expires_at, due_at=row.due_at, priority=row.priority,
+        attempts=row.attempts, message_id=row.message_id, begun=row.begun, enrolled=row.enrolled and not gone,
         held=row.held, shut_channels=frozenset(row.shut_channels or ()), entered_at=row.entered_at, trigger_event_id=row.trigger_event_id, key=row.key, event=row.event,
         matched=row.matched, contact=person, consents=row.consents or {}, suppressed=row.suppressed or {},
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Due:
+    """A marketing send that is due, and that nobody has decided about yet."""
+
+    id: int
+    priority: int
+    due_at: datetime
+    journey: str
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Per contact: when each of their marketing sends had its intent, by send; and which others are due."""
+
+    intents: Mapping[int, Mapping[int, datetime]]
+    due: Mapping[int, Sequence[Due]]
+
+
+_INTENTS = text("""
+SELECT contact_id, id, intent_at FROM send
+WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND intent_at > :since AND kind = 'marketing'
+""")
+
+# What a hold or a throttle keeps back may stay for long: nobody makes way for it.
+_DUE = text("""
+SELECT s.contact_id, s.id, s.priority, s.due_at, s.journey FROM send s
+WHERE s.contact_id = ANY(CAST(:contacts AS bigint[])) AND s.state = 'planned' AND s.kind = 'marketing' AND s.next_at <= :now
+  AND s.id <> ALL(CAST(:group AS bigint[]))
+  AND NOT EXISTS (SELECT 1 FROM bucket b WHERE b.journey = s.journey AND b.free_at > :now)
+  AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.lifted_at IS NULL AND (
+      (h.scope = 'journey' AND h.name = s.journey) OR (h.scope = 'run' AND h.name = CAST(s.run_id AS text))
+      OR (h.scope = 'channel' AND h.name = ANY(s.via))))
+""")
+
+
+def crowd(conn: Connection, contacts: Sequence[int], group: Sequence[int], since: datetime, now: datetime) -> Crowd:
+    """The marketing sends of these contacts, whose rows are locked: intents later than `since`, and what is due besides
+    the sends of `group`.
+    """
+    had: dict[int, dict[int, datetime]] = {}
+    for row in conn.execute(_INTENTS, {"contacts": list(contacts), "since": since}):
+        had.setdefault(row.contact_id, {})[row.id] = row.intent_at
+    due: dict[int, list[Due]] = {}
+    for row in conn.execute(_DUE, {"contacts": list(contacts), "group": list(group), "now": now}):
+        due.setdefault(row.contact_id, []).append(Due(row.id, row.priority, row.due_at, row.journey))
+    return Crowd(had, due)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -129,19 +183,23 @@ class Intent:
     address: str
     consent_id: int | None
     template_hash: str
+    config_hash: str
     message_id: str | None
 
 
 _INTEND = text("""
 WITH v AS (
     SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS int[]), CAST(:channels AS text[]), CAST(:addresses AS text[]),
-        CAST(:consents AS bigint[]), CAST(:hashes AS text[]), CAST(:messages AS text[]))
-        AS v(id, attempt, channel, address, consent_id, template_hash, message_id)
+        CAST(:consents AS bigint[]), CAST(:hashes AS text[]), CAST(:configs AS text[]), CAST(:messages AS text[]))
+        AS v(id, attempt, channel, address, consent_id, template_hash, config_hash, message_id)
+), read AS MATERIALIZED (
+    SELECT md5(string_agg(name || ' ' || hash, ',' ORDER BY name)) AS segments FROM segment
 ), begun AS (
     UPDATE send s SET state = 'sending', attempts = v.attempt, channel = v.channel, address = v.address,
-        consent_id = v.consent_id, template_hash = v.template_hash, message_id = v.message_id, intent_at = :now,
+        consent_id = v.consent_id, template_hash = v.template_hash, config_hash = v.config_hash,
+        segments_hash = read.segments, message_id = v.message_id, intent_at = :now, held = NULL,
         lease_until = clock_timestamp() + CAST(:lease AS interval)
-    FROM v WHERE s.id = v.id AND s.state = 'planned' AND s.fence = :fence
+    FROM v, read WHERE s.id = v.id AND s.state = 'planned' AND s.fence = :fence
     RETURNING s.id
 ), tried AS (
     INSERT INTO attempt (send_id, number, channel, worker_id, fence, intent_at)
@@ -166,6 +224,7 @@ def intend(conn: Connection, intents: Sequence[Intent], worker: int, fence: int,
             "addresses": [i.address for i in intents],
             "consents": [i.consent_id for i in intents],
             "hashes": [i.template_hash for i in intents],
+            "configs": [i.config_hash for i in intents],
             "messages": [i.message_id for i in intents],
             "worker": worker,
             "fence": fence,
@@ -176,18 +235,45 @@ def intend(conn: Connection, intents: Sequence[Intent], worker: int, fence: int,
     return set(rows)
 
 
+# A lease that has lapsed is not taken up again: by now the send may be another worker's, or `unknown`.
+_KEEP = text("""
+UPDATE send SET lease_until = clock_timestamp() + CAST(:lease AS interval)
+WHERE id = ANY(CAST(:ids AS bigint[])) AND fence = :fence AND state = 'sending' AND lease_until > clock_timestamp()
+""")
+
+
+def keep(conn: Connection, ids: Sequence[int], fence: int) -> bool:
+    """Renew the lease of sends whose intent is committed and whose turn is still to come; False when one of them is not
+    ours any more.
+    """
+    return not ids or conn.execute(_KEEP, {"ids": list(ids), "fence": fence, "lease": LEASE}).rowcount == len(ids)
+
+
+@dataclass(frozen=True)
+class Postponed:
+    """A send that goes back into the outbox until an instant; `reason`: the rule that holds it, if one does."""
+
+    send_id: int
+    until: datetime
+    reason: str | None = None
+
+
 _POSTPONE = text("""
-UPDATE send s SET next_at = v.until, lease_until = NULL, worker_id = NULL
-FROM unnest(CAST(:ids AS bigint[]), CAST(:untils AS timestamptz[])) AS v(id, until)
+UPDATE send s SET next_at = v.until, held = v.reason, lease_until = NULL, worker_id = NULL
+FROM unnest(CAST(:ids AS bigint[]), CAST(:untils AS timestamptz[]), CAST(:reasons AS text[])) AS v(id, until, reason)
 WHERE s.id = v.id AND s.fence = :fence AND s.state = 'planned'
 """)
 
 
-def postpone(conn: Connection, held: Sequence[tuple[int, datetime]], fence: int) -> None:
+def postpone(conn: Connection, held: Sequence[Postponed], fence: int) -> None:
     """Back into the outbox until the given instants."""
     if held:
-        ids, untils = (list(column) for column in zip(*held, strict=True))
-        conn.execute(_POSTPONE, {"ids": ids, "untils": untils, "fence": fence})
+        given = {
+            "ids": [h.send_id for h in held],
+            "untils": [h.until for h in held],
+            "reasons": [h.reason for h in held],
+        }
+        conn.execute(_POSTPONE, {**given, "fence": fence})
 
 
 @dataclass(frozen=True)
@@ -225,7 +311,7 @@ WITH v AS (
     SELECT s.id, s.state, s.reason FROM send s JOIN v ON v.id = s.id WHERE s.fence = :fence FOR UPDATE OF s
 ), ended AS (
     UPDATE send s SET state = v.state, reason = v.reason, detail = v.detail, provider_id = coalesce(v.provider_id, s.provider_id),
-        next_at = coalesce(v.next_at, s.next_at), lease_until = NULL,
+        next_at = coalesce(v.next_at, s.next_at), lease_until = NULL, held = NULL,
         refused = CASE WHEN v.refused IS NULL THEN s.refused ELSE array_append(s.refused, v.refused) END,
         ended_at = CASE WHEN v.state = 'planned' THEN NULL ELSE CAST(:now AS timestamptz) END
     FROM v JOIN before b ON b.id = v.id

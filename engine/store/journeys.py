@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -23,9 +23,35 @@ class LiveJourney:
     live_since: datetime
 
 
+@dataclass(frozen=True)
+class Version:
+    """A stored version of a journey, with the text that it was last applied from."""
+
+    id: int
+    hash: str
+    source: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Application:
+    """One entry of the history. `changes`: per change what, name, how, and the hashes `before` and `after` (None: not there)."""
+
+    id: int
+    at: datetime
+    by: str
+    note: str | None
+    changes: list[dict[str, Any]]
+
+
 def lock(conn: Connection) -> None:
-    """One apply at a time: wait for another's transaction, and keep others out until ours ends."""
+    """One apply at a time: wait for another's transaction and for every `share`, and keep others out until ours ends."""
     conn.execute(text("SELECT pg_advisory_xact_lock(hashtext('alur.apply'))"))
+
+
+def share(conn: Connection) -> None:
+    """What is applied stays as it is until the end of this transaction; taken first, before anything else is locked."""
+    conn.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('alur.apply'))"))
 
 
 def all_applied(conn: Connection) -> list[LiveJourney]:
@@ -36,6 +62,11 @@ def all_applied(conn: Connection) -> list[LiveJourney]:
         .order_by(journey.c.name)
     )
     return [LiveJourney(*row) for row in conn.execute(query)]
+
+
+def is_known(conn: Connection, name: str) -> bool:
+    """True for a journey that is applied or once was."""
+    return conn.execute(select(journey.c.name).where(journey.c.name == name)).first() is not None
 
 
 def version_source(conn: Connection, version_id: int) -> tuple[str, str]:
@@ -49,8 +80,22 @@ def store_version(conn: Connection, name: str, hash_: str, source: str, now: dat
     """The id of the version with this hash, stored if it is new."""
     row = {"journey": name, "hash": hash_, "source": source, "created_at": now}
     conn.execute(upsert(journey_version).values(row).on_conflict_do_nothing())
+    keep_source(conn, name, hash_, source)
     same = select(journey_version.c.id).where(journey_version.c.journey == name, journey_version.c.hash == hash_)
     return int(conn.execute(same).scalar_one())
+
+
+def keep_source(conn: Connection, name: str, hash_: str, source: str) -> None:
+    """Keep the text of a version that has the same meaning in other words: comments, description, tests."""
+    same = (journey_version.c.journey == name, journey_version.c.hash == hash_, journey_version.c.source != source)
+    conn.execute(update(journey_version).where(*same).values(source=source))
+
+
+def versions(conn: Connection, name: str) -> list[Version]:
+    """Every version of the journey that was ever applied, oldest first."""
+    columns = (journey_version.c.id, journey_version.c.hash, journey_version.c.source, journey_version.c.created_at)
+    query = select(*columns).where(journey_version.c.journey == name).order_by(journey_version.c.id)
+    return [Version(*row) for row in conn.execute(query)]
 
 
 def set_live(conn: Connection, name: str, version_id: int, now: datetime) -> None:
@@ -70,5 +115,19 @@ def set_removed(conn: Connection, name: str) -> None:
     conn.execute(update(journey).where(journey.c.name == name).values(state="removed"))
 
 
-def record_applied(conn: Connection, at: datetime, by: str, note: str | None, changes: list[dict[str, Any]]) -> None:
-    conn.execute(insert(applied).values(at=at, by=by, note=note, changes=changes))
+def record_applied(conn: Connection, at: datetime, by: str, note: str | None, changes: list[dict[str, Any]]) -> int:
+    """Enter it into the history; gives its number there."""
+    query = insert(applied).values(at=at, by=by, note=note, changes=changes).returning(applied.c.id)
+    return int(conn.execute(query).scalar_one())
+
+
+def applications(conn: Connection, name: str | None = None) -> list[Application]:
+    """The history, newest first; with a name only what changed that journey, and of it only that change."""
+    query = select(applied.c.id, applied.c.at, applied.c.by, applied.c.note, applied.c.changes).order_by(
+        applied.c.id.desc()
+    )
+    found = [Application(*row) for row in conn.execute(query)]
+    if name is None:
+        return found
+    mine = ((entry, [c for c in entry.changes if (c["what"], c["name"]) == ("journey", name)]) for entry in found)
+    return [replace(entry, changes=changes) for entry, changes in mine if changes]

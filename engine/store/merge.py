@@ -27,7 +27,9 @@ FROM standing s WHERE s.id = e.id AND s.place > 1
 RETURNING e.id, s.contact_id, e.journey
 """)
 # Tables whose rows simply go over. Memberships and occurrences, keyed by contact, have statements of their own.
-MOVED = ("identity", "consent", "event", "enrollment", "send", "signal", "trace", "membership_change")
+MOVED = (
+    "identity", "consent", "event", "enrollment", "send", "observation", "call", "signal", "trace", "membership_change",
+)  # fmt: skip
 _MOVES = tuple(
     text(f"UPDATE {table} t SET contact_id = p.survivor FROM {_PAIRS} WHERE t.contact_id = p.gone") for table in MOVED
 )
@@ -37,8 +39,39 @@ INSERT INTO segment_member (segment, contact_id, since)
 SELECT segment, survivor, min(since) FROM taken GROUP BY 1, 2 ORDER BY 1, 2
 ON CONFLICT (segment, contact_id) DO UPDATE SET since = least(segment_member.since, excluded.since)
 """)
-# The survivor's profile signal has its own occurrences worked out anew.
-_DROP_OCCURRENCES = text(f"DELETE FROM occurrence o USING {_PAIRS} WHERE o.contact_id = p.gone")
+# What has fired for either has fired. What is coming is worked out anew by the survivor's profile signal; what is due
+# already is kept until then.
+_MOVE_OCCURRENCES = text(f"""
+WITH taken AS (
+    DELETE FROM occurrence o USING {_PAIRS} WHERE o.contact_id = p.gone
+    RETURNING o.journey, p.survivor, o.date, o.due_at, o.fired
+)
+INSERT INTO occurrence AS o (journey, contact_id, date, due_at, fired)
+SELECT DISTINCT ON (journey, survivor) journey, survivor, date, due_at, max(fired) OVER (PARTITION BY journey, survivor)
+FROM taken ORDER BY journey, survivor, due_at
+ON CONFLICT (journey, contact_id) DO UPDATE SET fired = greatest(o.fired, excluded.fired),
+    date = CASE WHEN o.due_at IS NULL THEN excluded.date ELSE o.date END, due_at = coalesce(o.due_at, excluded.due_at)
+""")
+# Of two variants of one experiment the first that was given holds for good.
+_MOVE_ASSIGNMENTS = text(f"""
+WITH taken AS (
+    DELETE FROM assignment a USING {_PAIRS} WHERE a.contact_id = p.gone
+    RETURNING a.journey, a.experiment, p.survivor, a.variant, a.enrollment_id, a.at
+)
+INSERT INTO assignment AS a (journey, experiment, contact_id, variant, enrollment_id, at)
+SELECT DISTINCT ON (journey, experiment, survivor) journey, experiment, survivor, variant, enrollment_id, at
+FROM taken ORDER BY journey, experiment, survivor, at
+ON CONFLICT (journey, experiment, contact_id) DO UPDATE SET variant = excluded.variant,
+    enrollment_id = excluded.enrollment_id, at = excluded.at WHERE excluded.at < a.at
+""")
+# Scores are worked out anew from the events of both; until then the survivor's hold, the other's serve if there are none.
+_MOVE_SCORES = text(f"""
+UPDATE score s SET contact_id = p.survivor FROM (
+    SELECT DISTINCT ON (p.survivor) p.gone, p.survivor FROM {_PAIRS} JOIN score o ON o.contact_id = p.gone
+    ORDER BY p.survivor, o.at DESC
+) p WHERE s.contact_id = p.gone AND NOT EXISTS (SELECT 1 FROM score o WHERE o.contact_id = p.survivor)
+""")
+_DROP_SCORES = text(f"DELETE FROM score s USING {_PAIRS} WHERE s.contact_id = p.gone")
 _EMPTY = text(f"""
 UPDATE contact c SET merged_into = p.survivor, user_id = NULL, email = NULL, phone = NULL, locale = NULL, timezone = NULL,
 traits = '{{}}', updated_at = :now FROM {_PAIRS} WHERE c.id = p.gone
@@ -67,5 +100,6 @@ def merge(conn: Connection, survivors: Mapping[int, int], now: datetime) -> None
     for move in _MOVES:
         conn.execute(move, pairs)
     conn.execute(_MOVE_MEMBERS, pairs)
-    conn.execute(_DROP_OCCURRENCES, pairs)
+    for statement in (_MOVE_OCCURRENCES, _MOVE_ASSIGNMENTS, _MOVE_SCORES, _DROP_SCORES):
+        conn.execute(statement, pairs)
     conn.execute(_EMPTY, {**pairs, "now": now})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, text
 
 from engine.store.bulk import insert_rows
@@ -34,20 +35,59 @@ class NewSend:
     priority: int
     planned_at: datetime
     due_at: datetime
+    expires_at: datetime | None = None
 
 
 _PLANNED = (
     "enrollment_id", "step", "round", "visit", "contact_id", "journey", "version_id", "kind", "topic", "template", "via",
-    "priority", "planned_at", "due_at", "next_at", "state",
+    "priority", "planned_at", "due_at", "expires_at", "next_at", "state",
 )  # fmt: skip
 
 
+# A migration can bring somebody to a send that they have behind them. It is not sent again (its key is taken): what it came
+# to, or will come to, is told to the visit that now stands on it.
+_TAKEN = text("""
+WITH w AS (
+    SELECT * FROM unnest(CAST(:enrollments AS bigint[]), CAST(:steps AS text[]), CAST(:rounds AS int[]), CAST(:visits AS int[]),
+        CAST(:dues AS timestamptz[])) AS w(enrollment_id, step, round, visit, due_at)
+), known AS MATERIALIZED (
+    SELECT s.id, s.contact_id, s.enrollment_id, s.journey, s.step, s.round, s.state, s.reason, s.channel, w.visit, w.due_at,
+        s.state IN ('planned', 'sending') OR (s.state = 'unknown' AND s.reason = 'reconciling') AS open
+    FROM w JOIN send s USING (enrollment_id, step, round) FOR UPDATE OF s
+), going AS (
+    UPDATE send s SET visit = k.visit FROM known k WHERE s.id = k.id AND k.open
+), told AS (
+    INSERT INTO signal (contact_id, enrollment_id, journey, kind, at, visit, data)
+    SELECT contact_id, enrollment_id, journey, 'send', due_at, visit,
+        jsonb_strip_nulls(jsonb_build_object('send_id', id, 'step', step, 'state', state, 'reason', reason, 'channel', channel))
+    FROM known WHERE NOT open
+)
+SELECT enrollment_id, step, round FROM known
+""")
+
+
 def plan(conn: Connection, new: Iterable[NewSend]) -> int:
-    """Put sends into the outbox."""
+    """Put sends into the outbox; gives how many. One whose key is taken is not planned again, and its end is told anew."""
+    wanted = list(new)
+    if not wanted:
+        return 0
+    try:
+        with conn.begin_nested():
+            return _insert(conn, wanted)
+    except psycopg.errors.UniqueViolation:
+        given = {
+            "enrollments": [s.enrollment_id for s in wanted], "steps": [s.step for s in wanted],
+            "rounds": [s.round for s in wanted], "visits": [s.visit for s in wanted], "dues": [s.due_at for s in wanted],
+        }  # fmt: skip
+        taken = {tuple(row) for row in conn.execute(_TAKEN, given)}
+        return _insert(conn, [s for s in wanted if (s.enrollment_id, s.step, s.round) not in taken])
+
+
+def _insert(conn: Connection, new: Iterable[NewSend]) -> int:
     rows = (
         (
             s.enrollment_id, s.step, s.round, s.visit, s.contact_id, s.journey, s.version_id, s.kind, s.topic, s.template,
-            list(s.via), s.priority, s.planned_at, s.due_at, s.due_at, "planned",
+            list(s.via), s.priority, s.planned_at, s.due_at, s.expires_at, s.due_at, "planned",
         )
         for s in new
     )  # fmt: skip
@@ -65,22 +105,41 @@ class Claimed:
     contact_id: int
     enrollment_id: int
     fence: int
+    journey: str = ""
+    throttled: bool = False  # a token of its journey's throttle was taken for it
 
 
-_CLAIM = text("""
-WITH f AS MATERIALIZED (SELECT nextval('fence') AS fence),
-free AS MATERIALIZED (
-    SELECT id FROM send
-    WHERE state = 'planned' AND next_at <= :now
-      AND (lease_until IS NULL OR lease_until < clock_timestamp())
-      AND NOT journey = ANY(CAST(:held AS text[])) AND NOT coalesce(run_id, 0) = ANY(CAST(:held_runs AS bigint[]))
-      AND NOT via <@ CAST(:shut AS text[])
-    ORDER BY next_at, priority DESC, due_at, journey LIMIT :most
-    FOR UPDATE SKIP LOCKED
-)
+_FREE = """state = 'planned' AND next_at <= :now AND (lease_until IS NULL OR lease_until < clock_timestamp())
+      AND NOT coalesce(run_id, 0) = ANY(CAST(:held_runs AS bigint[])) AND NOT via <@ CAST(:shut AS text[])"""
+
+_LEASED = """
 UPDATE send s SET worker_id = :worker, fence = f.fence, lease_until = clock_timestamp() + CAST(:lease AS interval), run_id = :run
 FROM free, f WHERE s.id = free.id
 RETURNING s.id, s.contact_id, s.enrollment_id, s.fence, s.next_at, s.priority, s.due_at, s.journey
+"""
+
+_CLAIM = text(f"""
+WITH f AS MATERIALIZED (SELECT nextval('fence') AS fence),
+free AS MATERIALIZED (
+    SELECT id FROM send WHERE {_FREE} ORDER BY next_at, priority DESC, due_at, journey LIMIT :most FOR UPDATE SKIP LOCKED
+)
+{_LEASED}
+""")
+
+# While some journeys may not send, or only so many, each of the others is looked at by itself: a scan in the order of
+# time would read whatever the held ones have at its head, again and again.
+_CLAIM_OPEN = text(f"""
+WITH f AS MATERIALIZED (SELECT nextval('fence') AS fence),
+first AS MATERIALIZED (
+    SELECT found.id FROM unnest(CAST(:journeys AS text[]), CAST(:limits AS int[])) AS o(name, most) CROSS JOIN LATERAL (
+        SELECT id, next_at, priority, due_at, journey FROM send WHERE journey = o.name AND {_FREE}
+        ORDER BY next_at, priority DESC, due_at LIMIT least(o.most, :most)
+    ) AS found ORDER BY found.next_at, found.priority DESC, found.due_at, found.journey LIMIT :most
+),
+free AS MATERIALIZED (
+    SELECT id FROM send WHERE id IN (SELECT id FROM first) AND {_FREE} FOR UPDATE SKIP LOCKED
+)
+{_LEASED}
 """)
 
 _RENEW = text("""
@@ -105,14 +164,42 @@ class Stopped:
     channels: tuple[str, ...] = ()
 
 
-def claim(conn: Connection, worker: int, run: int | None, now: datetime, most: int, stopped: Stopped) -> list[Claimed]:
-    """Lease up to `most` sends that are due; what is held, or leased by others, is passed over."""
-    given = {
-        "now": now, "worker": worker, "run": run, "most": most, "lease": LEASE,
-        "held": list(stopped.journeys), "held_runs": list(stopped.runs), "shut": list(stopped.channels),
-    }  # fmt: skip
-    rows = sorted(conn.execute(_CLAIM, given), key=lambda r: (r.next_at, -r.priority, r.due_at, r.journey, r.id))
-    return [Claimed(row.id, row.contact_id, row.enrollment_id, row.fence) for row in rows]
+def enter(conn: Connection) -> None:
+    """Before holds are read for a claim: a send run that is cancelled at this moment is cancelled before or after it."""
+    conn.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('alur.claim'))"))
+
+
+def keep_out(conn: Connection) -> None:
+    """Nobody claims until our transaction ends."""
+    conn.execute(text("SELECT pg_advisory_xact_lock(hashtext('alur.claim'))"))
+
+
+def claim(
+    conn: Connection,
+    worker: int,
+    run: int | None,
+    now: datetime,
+    most: int,
+    stopped: Stopped,
+    open_: Mapping[str, int] | None = None,
+    throttled: frozenset[str] = frozenset(),
+) -> list[Claimed]:
+    """Lease up to `most` sends that are due, in the order in which they go; what is held, or leased by others, is passed over.
+
+    `open_`: only these journeys, and so many of each; `stopped.journeys` holds only if they are left out there. `throttled`: journeys for
+    whose sends a token is taken.
+    """
+    given = _filter(now, stopped, open_) | {"worker": worker, "run": run, "most": most, "lease": LEASE}
+    statement = _CLAIM if open_ is None else _CLAIM_OPEN
+    rows = sorted(conn.execute(statement, given), key=lambda r: (r.next_at, -r.priority, r.due_at, r.journey, r.id))
+    return [Claimed(r.id, r.contact_id, r.enrollment_id, r.fence, r.journey, r.journey in throttled) for r in rows]
+
+
+def _filter(now: datetime, stopped: Stopped, open_: Mapping[str, int] | None) -> dict[str, Any]:
+    given: dict[str, Any] = {"now": now, "held_runs": list(stopped.runs), "shut": list(stopped.channels)}
+    if open_ is not None:
+        given |= {"journeys": list(open_), "limits": list(open_.values())}
+    return given
 
 
 def renew(conn: Connection, ids: Sequence[int], fence: int) -> int:
@@ -128,16 +215,16 @@ def release(conn: Connection, ids: Sequence[int], fence: int) -> int:
 # --- counting and looking ---------------------------------------------------------------------------------------------
 
 
-def any_due(conn: Connection, now: datetime, stopped: Stopped) -> bool:
-    """Is there anything that could be claimed now?"""
-    query = text("""
-        SELECT EXISTS (SELECT 1 FROM send WHERE state = 'planned' AND next_at <= :now
-        AND (lease_until IS NULL OR lease_until < clock_timestamp())
-        AND NOT journey = ANY(CAST(:held AS text[])) AND NOT coalesce(run_id, 0) = ANY(CAST(:held_runs AS bigint[]))
-        AND NOT via <@ CAST(:shut AS text[]))
-    """)
-    given = {"held": list(stopped.journeys), "held_runs": list(stopped.runs), "shut": list(stopped.channels)}
-    return bool(conn.scalar(query, {"now": now, **given}))
+_ANY = text(f"SELECT EXISTS (SELECT 1 FROM send WHERE {_FREE})")
+_ANY_OPEN = text(f"""
+SELECT EXISTS (SELECT 1 FROM unnest(CAST(:journeys AS text[]), CAST(:limits AS int[])) AS o(name, most)
+    WHERE EXISTS (SELECT 1 FROM send WHERE journey = o.name AND {_FREE}))
+""")
+
+
+def any_due(conn: Connection, now: datetime, stopped: Stopped, open_: Mapping[str, int] | None = None) -> bool:
+    """Is there anything that `claim` would take now?"""
+    return bool(conn.scalar(_ANY if open_ is None else _ANY_OPEN, _filter(now, stopped, open_)))
 
 
 def count_due(conn: Connection, now: datetime) -> int:
@@ -172,7 +259,9 @@ def of_contact(conn: Connection, contact_id: int) -> list[dict[str, Any]]:
     """Every send of a contact, oldest first."""
     query = text("""
         SELECT id, journey, enrollment_id, step, template, via, channel, state, reason, detail, due_at,
-               next_at, attempts, address, intent_at, ended_at, provider_id
+               next_at, attempts, address, intent_at, ended_at, provider_id,
+               CASE WHEN state = 'planned' THEN coalesce(held, (
+                   SELECT 'throttle' FROM bucket b WHERE b.journey = send.journey AND b.free_at > send.next_at)) END AS held
         FROM send WHERE contact_id = :contact ORDER BY due_at, id
     """)
     return [dict(row._mapping) for row in conn.execute(query, {"contact": contact_id})]

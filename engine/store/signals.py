@@ -38,7 +38,7 @@ class ClaimedContact:
 # so that none is decided before an earlier one.
 _CLAIM = text("""
 SELECT c.id, c.timezone, c.merged_into FROM signal s JOIN contact c ON c.id = s.contact_id
-WHERE s.at <= :now AND NOT (s.kind IN ('timer', 'send') AND coalesce(s.journey, '') = ANY(CAST(:paused AS text[])))
+WHERE s.at <= :now AND NOT (s.kind IN ('timer', 'send', 'call', 'moved') AND coalesce(s.journey, '') = ANY(CAST(:paused AS text[])))
 ORDER BY s.at, s.id LIMIT :most FOR UPDATE OF c SKIP LOCKED
 """)
 
@@ -54,7 +54,7 @@ WITH due AS (
         PARTITION BY contact_id ORDER BY at, CASE kind WHEN 'event' THEN 0 WHEN 'timer' THEN 2 ELSE 1 END, id
     ) AS place
     FROM signal WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND at <= :now
-    AND NOT (kind IN ('timer', 'send') AND coalesce(journey, '') = ANY(CAST(:paused AS text[])))
+    AND NOT (kind IN ('timer', 'send', 'call', 'moved') AND coalesce(journey, '') = ANY(CAST(:paused AS text[])))
 ), taken AS (
     DELETE FROM signal s USING due WHERE s.id = due.id AND due.place <= :each
     RETURNING s.id, s.contact_id, s.enrollment_id, s.journey, s.kind, s.at, s.visit, s.event_id, s.data, due.place
@@ -67,7 +67,7 @@ ORDER BY t.contact_id, t.place
 
 
 def claim(conn: Connection, now: datetime, most: int, paused: Collection[str]) -> list[ClaimedContact]:
-    """Lock up to `most` contacts that have something due; timers and send ends of paused journeys are passed over.
+    """Lock up to `most` contacts that have something due; timers and the ends of sends and calls of paused journeys are passed over.
 
     Signals of a contact that was merged into another one go over to that one.
     """

@@ -19,6 +19,7 @@ def take(conn: Connection, name: str, every: timedelta, now: datetime) -> bool:
     A caller who dies on the way is not missed for longer than `every`. A last time that lies in the future (a clock was
     set back) does not count.
     """
-    # A tenth of grace: schedulers come a little early or late, and should not skip every second beat for that.
-    given = {"name": name, "now": now, "due": now - every * 0.9, "wrong": now + every}
+    # A little grace: schedulers come a little early or late, and should not skip every second beat for that.
+    grace = min(every * 0.1, timedelta(minutes=1))
+    given = {"name": name, "now": now, "due": now - every + grace, "wrong": now + every}
     return conn.execute(_TAKE, given).first() is not None

@@ -22,6 +22,12 @@ class NewTrace:
     at: datetime
     signal: str
     lines: Sequence[TraceLine]
+    version_id: int | None = None
+    inputs: Any = None
+    decided: Any = None
+
+
+_COLUMNS = ("contact_id", "enrollment_id", "journey", "at", "data", "version_id", "inputs", "decided")
 
 
 def _plain(line: TraceLine) -> dict[str, Any]:
@@ -29,7 +35,7 @@ def _plain(line: TraceLine) -> dict[str, Any]:
 
 
 def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
-    """Append traces."""
+    """Append traces. `inputs` and `decided` may hold dataclasses: they are stored as mappings."""
     rows = (
         (
             t.contact_id,
@@ -37,10 +43,13 @@ def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
             t.journey,
             t.at,
             {"signal": t.signal, "lines": [_plain(line) for line in t.lines]},
+            t.version_id,
+            t.inputs,
+            t.decided,
         )
         for t in traces
     )
-    return insert_rows(conn, trace, ("contact_id", "enrollment_id", "journey", "at", "data"), rows)
+    return insert_rows(conn, trace, _COLUMNS, rows)
 
 
 def of_contact(conn: Connection, contact_id: int, journey: str | None = None) -> list[dict[str, Any]]:
@@ -52,3 +61,16 @@ def of_contact(conn: Connection, contact_id: int, journey: str | None = None) ->
         query = query.where(trace.c.journey == journey)
     rows = conn.execute(query.order_by(trace.c.at, trace.c.id))
     return [{"journey": r.journey, "enrollment_id": r.enrollment_id, "at": r.at, **r.data} for r in rows]
+
+
+def inputs_of_contact(conn: Connection, contact_id: int, journey: str | None = None) -> list[dict[str, Any]]:
+    """The decisions about a contact that can be made again, oldest first: journey, enrollment_id, at, version_id, inputs,
+    decided, signal, lines.
+    """
+    query = select(
+        trace.c.journey, trace.c.enrollment_id, trace.c.at, trace.c.version_id, trace.c.inputs, trace.c.decided, trace.c.data
+    ).where(trace.c.contact_id == contact_id, trace.c.inputs.is_not(None))
+    if journey is not None:
+        query = query.where(trace.c.journey == journey)
+    rows = conn.execute(query.order_by(trace.c.at, trace.c.id))
+    return [{**row._mapping, **row.data} for row in rows]

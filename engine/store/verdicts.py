@@ -14,13 +14,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from engine import tables
 from engine.audience.condition import Condition, Scope
+from engine.store.zones import ZONES, zone_values
 
 _MOST_QUESTIONS = 25  # of the longest conditions; a statement of PostgreSQL has at most 65,535 parameters
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One person in one situation, named `ix` in the answers; the mappings are properties of events, None without."""
+    """One person in one situation, named `ix` in the answers; the mappings are properties of events, None without.
+
+    `enrollment_id` is None for somebody who is not under way, or was not yet when this transaction began.
+    """
 
     ix: int
     contact_id: int
@@ -28,21 +32,22 @@ class Subject:
     matched: Mapping[str, Any] | None = None
     entered: Mapping[str, Any] | None = None
     key: str | None = None
+    enrollment_id: int | None = None
 
 
 Verdicts = dict[tuple[int, str], tuple[bool, Any]]
 
 
 def verdicts(
-    conn: Connection, questions: Mapping[str, Condition], subjects: Sequence[Subject], now: datetime
+    conn: Connection, questions: Mapping[str, Condition], subjects: Sequence[Subject], now: datetime, zone: str
 ) -> Verdicts:
     """(holds, found) of each question for each subject, by (ix, question), as of `now`.
 
-    One query for up to 25 questions. A subject whose contact does not exist has no answers.
+    `zone` is the organisation's, for people without one of their own. One query for up to 25 questions. A subject whose contact does not exist has no answers.
     """
     if not questions or not subjects:
         return {}
-    given = _given(subjects, now)
+    given = _given(subjects) | zone_values(conn, zone) | {"now": now}
     answers: Verdicts = {}
     names = list(questions)
     for first in range(0, len(names), _MOST_QUESTIONS):
@@ -54,15 +59,15 @@ def verdicts(
     return answers
 
 
-def _given(subjects: Sequence[Subject], now: datetime) -> dict[str, Any]:
+def _given(subjects: Sequence[Subject]) -> dict[str, Any]:
     return {
-        "now": now,
         "ix": [subject.ix for subject in subjects],
         "contact_id": [subject.contact_id for subject in subjects],
         "event": [_json(subject.event) for subject in subjects],
         "matched": [_json(subject.matched) for subject in subjects],
         "entered": [_json(subject.entered) for subject in subjects],
         "key": [subject.key for subject in subjects],
+        "enrollment_id": [subject.enrollment_id for subject in subjects],
     }
 
 
@@ -70,27 +75,20 @@ def _json(properties: Mapping[str, Any] | None) -> str | None:
     return None if properties is None else orjson.dumps(properties).decode()
 
 
+_GIVEN: Mapping[str, Any] = {
+    "ix": Integer(), "contact_id": BigInteger(), "event": Text(), "matched": Text(), "entered": Text(), "key": Text(),
+    "enrollment_id": BigInteger(),
+}  # fmt: skip
+_JSON = ("event", "matched", "entered")
+
+
 @lru_cache(maxsize=256)
 def _statement(questions: tuple[Condition, ...]) -> Select[Any]:
-    texts = [bindparam(name, type_=ARRAY(Text)) for name in ("event", "matched", "entered", "key")]
-    arrays = [bindparam("ix", type_=ARRAY(Integer)), bindparam("contact_id", type_=ARRAY(BigInteger)), *texts]
-    given = (
-        func.unnest(*arrays)
-        .table_valued(
-            column("ix", Integer),
-            column("contact_id", BigInteger),
-            *(column(name, Text) for name in ("event", "matched", "entered", "key")),
-            name="given",
-        )
-        .render_derived()
-    )
+    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in _GIVEN.items()]
+    columns_given = [column(name, type_) for name, type_ in _GIVEN.items()]
+    given = func.unnest(*arrays).table_valued(*columns_given, name="given").render_derived()
     subject = (  # materialised, so that each JSON text is parsed once
-        select(
-            given.c.ix,
-            given.c.contact_id,
-            *(cast(given.c[name], JSONB).label(name) for name in ("event", "matched", "entered")),
-            given.c.key,
-        )
+        select(*(cast(each, JSONB).label(each.name) if each.name in _JSON else each for each in given.c))
         .cte("subject")
         .prefix_with("MATERIALIZED")
     )
@@ -98,10 +96,12 @@ def _statement(questions: tuple[Condition, ...]) -> Select[Any]:
     scope = Scope(
         contact=contact,
         now=bindparam("now", type_=TIMESTAMP(timezone=True)),
+        zones=ZONES,
         event=subject.c.event,
         matched=subject.c.matched,
         entered=subject.c.entered,
         key=subject.c.key,
+        enrollment=subject.c.enrollment_id,
     )
     columns: list[Any] = []
     for place, question in enumerate(questions):

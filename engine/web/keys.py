@@ -9,9 +9,9 @@ import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, Literal, TypeVar
 
-from engine.config import WriteKey
+from engine.config import ApiKey, WriteKey
 from engine.web.refusal import RequestRefusedError
 
 _LONGEST_KEY = 512
@@ -35,15 +35,18 @@ def presented_key(authorization: str | None, body: Any) -> str | None:
     return key if isinstance(key, str) and key else None
 
 
-class KeyRing:
-    """The keys of `web.write_keys`; looking one up takes the same time whether and where it is found."""
+Key = TypeVar("Key", bound=WriteKey | ApiKey)
 
-    def __init__(self, keys: Sequence[WriteKey]) -> None:
+
+class KeyRing(Generic[Key]):
+    """The keys of `web.write_keys` or `web.api_keys`; looking one up takes the same time whether and where it is found."""
+
+    def __init__(self, keys: Sequence[Key]) -> None:
         self._keys = tuple((_digest(key.key), key) for key in keys)
 
-    def find(self, presented: str | None) -> WriteKey | None:
+    def find(self, presented: str | None) -> Key | None:
         wanted = _digest((presented or "")[:_LONGEST_KEY])
-        found: WriteKey | None = None
+        found: Key | None = None
         for digest, key in self._keys:
             if hmac.compare_digest(digest, wanted):
                 found = key
@@ -66,12 +69,14 @@ class WrongKeys:
         self,
         allowed: int = 20,
         window: float = 60.0,
+        which: Literal["write", "api"] = "write",
         addresses: int = 10_000,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._allowed = allowed
         self._window = window
         self._most = addresses
+        self._which = which
         self._seconds = seconds
         self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
@@ -87,8 +92,10 @@ class WrongKeys:
         if count >= self._allowed:
             wait = max(1, round(self._window - (at - since)))
             return RequestRefusedError(
-                429, "too_many_requests", f"too many wrong write keys; try again in {wait} s", wait
+                429, "too_many_requests", f"too many wrong {self._which} keys; try again in {wait} s", wait
             )
         return RequestRefusedError(
-            401, "unauthorized", "the write key is missing or wrong: see web.write_keys in config.yaml"
+            401,
+            "unauthorized",
+            f"the {self._which} key is missing or wrong: see web.{self._which}_keys in config.yaml",
         )

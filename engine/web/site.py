@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from engine.run.group import GroupCommit
 from engine.run.ingest import ingest
 from engine.web import refusal
+from engine.web.enroll import enroll_router
 from engine.web.health import health_router
 from engine.web.running import Running
 from engine.web.segment import segment_router
@@ -35,6 +36,7 @@ def create_web(running: Running) -> FastAPI:
     )
     refusal.install(web)
     web.include_router(segment_router(running, group))
+    web.include_router(enroll_router(running))
     web.include_router(unsubscribe_router(running))
     web.include_router(health_router(running))
     return web

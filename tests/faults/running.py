@@ -34,6 +34,7 @@ CONFIG = """
     channels:
       email: {{adapter: smtp, host: 127.0.0.1, port: {smtp}, security: none, from: halo@toko.example, connections: 4{more}}}
     topics: [offers]
+    contacts: {{fields: {{first_name: text}}}}
     prefect: {{enabled: {prefect}}}
 """
 JOURNEY = """

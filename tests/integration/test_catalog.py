@@ -75,7 +75,7 @@ def test_a_good_workspace_has_no_problems(root: Path) -> None:
             "send: wellcome",
             "6:12: unknown template 'wellcome' in templates/email or templates/sms (did you mean 'welcome'?)",
         ),
-        ("via: [email, sms]", "via: email, vars: {a: '{{ 7 * '}", "6:5: vars.a: "),
+        ("via: [email, sms]", "via: email, vars: {a: '{{ 7 * '}", "6:43: vars.a: "),
     ],
 )
 def test_a_name_that_nothing_carries_is_refused_where_it_stands(root: Path, old: str, new: str, problem: str) -> None:
@@ -138,3 +138,50 @@ def test_a_file_that_is_a_link_out_of_the_workspace_is_not_read(
 def test_a_folder_without_config_yaml_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="alur init"):
         load(tmp_path)
+
+
+def acting(root: Path, name: str, trigger: str, *steps: str) -> None:
+    lines = "".join(f"  - {step}\n" for step in steps)
+    (root / "journeys" / f"{name}.yaml").write_text(f"journey: {name}\ntopic: offers\ntrigger: {trigger}\nsteps:\n{lines}")
+
+
+def test_an_unknown_journey_is_refused_where_it_is_started_or_waited_for(root: Path) -> None:
+    acting(root, "one", "{finished: helo}", "start: hallo")
+    assert said(root) == [
+        "journeys/one.yaml:3:21: unknown journey 'helo' (did you mean 'hello'?)",
+        "journeys/one.yaml:5:12: unknown journey 'hallo' (did you mean 'hello'?)",
+    ]
+
+
+def test_journeys_that_start_each_other_in_a_circle_are_refused_each_at_its_own_part_of_it(root: Path) -> None:
+    acting(root, "one", "{event: began}", "wait: 1d", "start: two")
+    acting(root, "two", "{manual: true}", "wait: 1d")
+    acting(root, "three", "{finished: two}", "start: one")
+    assert [problem.partition(": ") for problem in said(root)] == [
+        (f"journeys/{place}", ": ", f"journeys can't start each other in a circle: {way}")
+        for place, way in (
+            ("one.yaml:6:12", "one -> two -> three -> one"),
+            ("three.yaml:3:21", "two -> three -> one -> two"),
+            ("three.yaml:5:12", "three -> one -> two -> three"),
+        )
+    ]
+
+
+def test_a_topic_that_is_taken_away_must_exist_and_a_webhook_must_be_possible_here(root: Path) -> None:
+    acting(
+        root,
+        "one",
+        "{event: began}",
+        "update: {consent: {ofers: out}}",
+        'webhook: {url: http://10.0.0.1/x, secret: "${NEVER_SET_ANYWHERE}"}',
+    )
+    assert [problem.partition(".yaml:")[2] for problem in said(root)] == [
+        "5:24: unknown topic 'ofers' (did you mean 'offers'?)",
+        "6:5: '10.0.0.1' is an internal address: webhooks.allow_internal in config.yaml says which of those may be called",
+        "6:5: the environment variable NEVER_SET_ANYWHERE is not set: set it, in .env for example",
+    ]
+    with (root / "config.yaml").open("a") as config:
+        config.write("webhooks: {allow_internal: 10.0.0.0/8}\n")
+    (root / ".env").write_text("NEVER_SET_ANYWHERE=secret\n")
+    change(root / "journeys" / "one.yaml", "ofers", "offers")
+    assert said(root) == []

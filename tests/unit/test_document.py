@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.document import DEEPEST, LARGEST_FILE, MOST_NODES, Mapping, Scalar, Sequence, plain, read_document
+from engine.document import (
+    DEEPEST,
+    LARGEST_FILE,
+    MOST_NODES,
+    Mapping,
+    Scalar,
+    Sequence,
+    _quick_events,
+    plain,
+    read_document,
+)
 
 
 def problems(text: str | bytes) -> list[str]:
@@ -249,3 +261,17 @@ def test_no_bytes_make_the_loader_fail_and_every_problem_lies_inside_the_file(da
     for problem in found:
         assert 1 <= problem.line <= len(lines)
         assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_PIECES, max_size=25).map("".join))
+def test_the_quick_parser_reads_every_file_as_the_careful_one_does(text: str) -> None:
+    quick = read_document(text.encode(), "f.yaml")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.document.CParser", None)
+        assert read_document(text.encode(), "f.yaml") == quick
+
+
+def test_an_ordinary_file_is_read_by_the_quick_parser() -> None:
+    text = (Path(__file__).parents[2] / "journeys" / "cart_abandonment.yaml").read_text()
+    assert len(list(_quick_events(text))) > 100

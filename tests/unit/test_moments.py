@@ -9,7 +9,18 @@ import pytest
 
 from engine.document import Scalar
 from engine.grammar import INVALID, Reader
-from engine.moments import WAIT, WINDOW, ZONE, Duration, Window, add, local_instant, next_clock_time, yearly
+from engine.moments import (
+    WAIT,
+    WINDOW,
+    ZONE,
+    Duration,
+    Window,
+    add,
+    first_outside,
+    local_instant,
+    next_clock_time,
+    yearly,
+)
 
 NEW_YORK, JAKARTA = "America/New_York", "Asia/Jakarta"
 
@@ -102,3 +113,29 @@ def test_a_leap_day_birthday_comes_every_year() -> None:
     assert yearly(born, 2028, "feb28") == date(2028, 2, 29)
     assert yearly(born, 2027, "feb28") == date(2027, 2, 28)
     assert yearly(born, 2027, "mar1") == date(2027, 3, 1)
+
+
+# --- quiet spans ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "end", "now", "expected"),
+    [
+        ("Asia/Jakarta", "21:00", "08:00", "2026-03-01T13:59:59", "2026-03-01T13:59:59"),
+        ("Asia/Jakarta", "21:00", "08:00", "2026-03-01T14:00:00", "2026-03-02T01:00:00"),
+        ("Asia/Jakarta", "09:00", "17:00", "2026-03-01T05:00:00.5", "2026-03-01T10:00:00"),
+        # 02:30 does not exist in New York on 14 March 2027: 03:00 is the first instant outside.
+        ("America/New_York", "21:00", "02:30", "2027-03-14T06:10:00", "2027-03-14T07:00:00"),
+        ("America/New_York", "21:00", "03:30", "2027-03-14T06:10:00", "2027-03-14T07:30:00"),
+        # 01:00 to 02:00 happens twice on 1 November 2026.
+        ("America/New_York", "21:00", "01:30", "2026-11-01T05:00:00", "2026-11-01T05:30:00"),
+        ("America/New_York", "21:00", "01:30", "2026-11-01T06:10:00", "2026-11-01T06:30:00"),
+        # The whole of 30 December 2011 was left out in Apia.
+        ("Pacific/Apia", "21:00", "08:00", "2011-12-30T08:00:00", "2011-12-30T18:00:00"),
+    ],
+)
+def test_what_is_held_goes_at_the_first_instant_outside(
+    zone: str, start: str, end: str, now: str, expected: str
+) -> None:
+    at, until = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (now, expected))
+    assert first_outside(at, time.fromisoformat(start), time.fromisoformat(end), zone) == until

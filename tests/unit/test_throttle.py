@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from engine.config import Rate
-from engine.run.throttle import Gate
+from engine.run.throttle import Bucket, Gate
 
 
 def test_messages_are_spaced_by_the_rate_after_the_first_second() -> None:
@@ -38,3 +38,14 @@ def test_a_channel_that_its_provider_shut_opens_at_the_latest_instant_named() ->
     gate.close(noon + timedelta(minutes=1))
     assert gate.closed_until(noon) == noon + timedelta(minutes=2)
     assert gate.closed_until(noon + timedelta(minutes=2)) is None
+
+
+def test_a_bucket_gives_one_token_each_spacing_and_keeps_those_of_one_second() -> None:
+    now = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    slow = Bucket(Rate("500/h", 500, timedelta(hours=1)), now - timedelta(days=1))
+    assert (slow.tokens(now), slow.take(1, now).tokens(now)) == (1, 0)
+    assert slow.take(1, now).free_at == now + timedelta(seconds=7.2)
+    fast = Bucket(Rate("50/s", 50, timedelta(seconds=1)), now - timedelta(days=1))
+    assert fast.tokens(now) == 50
+    rest = fast.take(30, now)
+    assert (rest.tokens(now), rest.tokens(now + timedelta(milliseconds=100))) == (20, 25)

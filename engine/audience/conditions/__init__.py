@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from engine.audience.conditions import combined, did, field, in_segment
+from engine.audience.conditions import combined, did, field, in_segment, message, score, subscribed
 
 KINDS = (
     field.KIND,
     did.KIND,
     in_segment.KIND,
+    message.KIND,
+    subscribed.KIND,
+    score.KIND,
     combined.KIND,
 )
 
-# Words of the language that this version does not run yet; refused where they stand.
-LATER = ("message", "subscribed", "rfm.", "value.", "nps")
+LATER: tuple[str, ...] = ()

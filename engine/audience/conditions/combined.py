@@ -8,7 +8,17 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, and_, func, not_, or_
 from sqlalchemy.dialects.postgresql import JSONB
 
-from engine.audience.scope import Condition, ConditionKind, Inner, Place, Scope, SegmentUse, Verdict
+from engine.audience.scope import (
+    CONDITION_SCHEMA,
+    Condition,
+    ConditionKind,
+    Inner,
+    Place,
+    Scope,
+    SegmentUse,
+    Verdict,
+    Word,
+)
 from engine.document import Node, Plain, Scalar
 from engine.grammar import INVALID, Invalid, ListOf
 
@@ -87,4 +97,18 @@ def _read(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
     return Group(line=key.line, word="all" if key.text == "all" else "any", parts=parts)
 
 
-KIND = ConditionKind(("all", "any", "not"), _read)
+_LIST = {"type": "array", "items": CONDITION_SCHEMA, "minItems": 1}
+
+KIND = ConditionKind(
+    ("all", "any", "not"),
+    _read,
+    {
+        "all": Word("every one of them holds", _LIST, "{all: [{contact.city: Jakarta}, {did: {event: signed_up}}]}"),
+        "any": Word("at least one of them holds", _LIST, "{any: [{contact.tier: gold}, {contact.points: {gte: 500}}]}"),
+        "not": Word(
+            "it does not hold, also for want of a value",
+            CONDITION_SCHEMA,
+            "{not: {contact.city: Jakarta}}  # holds for somebody without a city, too",
+        ),
+    },
+)

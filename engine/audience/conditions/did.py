@@ -3,108 +3,79 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, not_, select
+from sqlalchemy import ColumnElement, Select, and_, not_
 from sqlalchemy import literal_column as constant
-from sqlalchemy.dialects.postgresql import JSONB
 
-from engine import tables
-from engine.audience.operators import Demand, Field, read_demand
-from engine.audience.scope import Condition, ConditionKind, Inner, Place, Scope, SegmentUse, Verdict
+from engine.audience.demand import Demand, Field, demand_schema, read_demand
+from engine.audience.path import read_path
+from engine.audience.scope import (
+    Condition,
+    ConditionKind,
+    Inner,
+    Place,
+    Scope,
+    SegmentUse,
+    Verdict,
+    Word,
+    unread_condition,
+)
+from engine.audience.tally import Sought, Tally, Total, count_up_to, of_everybody, of_one
+from engine.audience.tally import Word as TotalWord
 from engine.audience.value import Known
-from engine.document import Node, Plain, Scalar
-from engine.grammar import INVALID, NAME, Invalid, Later, Reader, Shape
+from engine.document import Mapping, Node, Plain, Scalar
+from engine.grammar import INVALID, NAME, Invalid, Reader, Shape, shown
 from engine.grammar import Field as Key
 from engine.moments import WINDOW, Window
 
-_MOST_COUNTED = 1000  # a trace shows no higher count
+_MOST_COUNTED = 1000  # a trace shows no higher count, unless more was asked for
 _DEEPEST = 3  # each is a query inside a query
+_NUMERIC = ("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in")
 _COUNT = Field("count", "number")
-_COUNT_WORDS = ("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in")
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """Those events of one person in SQL."""
-
-    rows: Select[Any]
-
-    def any(self) -> ColumnElement[bool]:
-        return self.rows.exists()
-
-    def count(self, most: int) -> ColumnElement[Any]:
-        """How many, counted no further than `most`."""
-        return select(func.count()).select_from(self.rows.limit(most).subquery()).scalar_subquery()
-
-    def found(self, most: int = 0) -> ColumnElement[Any]:
-        count = self.count(max(most, _MOST_COUNTED))
-        return func.jsonb_build_object(constant("'count'"), count, type_=JSONB)
-
-
-@dataclass(frozen=True)
-class _Events:
-    """The person's events that are looked for: all up to now, or in the last `within`, both ends included."""
-
-    name: str
-    where: Condition | None
-    within: Window | None
-
-    def seen(self, scope: Scope) -> _Seen:
-        event = tables.event.alias()
-        found: list[ColumnElement[bool]] = [
-            event.c.contact_id == scope.contact.c.id,
-            event.c.name == self.name,
-            event.c.occurred_at <= scope.now,
-        ]
-        if self.within is not None:
-            found.append(event.c.occurred_at >= scope.now - self.within.delta)
-        if self.where is not None:
-            found.append(self.where.verdict(scope.testing(event.c.properties)).holds)
-        rows: Select[Any] = select(constant("1")).select_from(event).where(*found)
-        return _Seen(rows.correlate_except(event))
-
-    def label(self) -> str:
-        window = f" in the last {self.within.text}" if self.within else ""
-        return window + (f" where ({self.where.label()})" if self.where else "")
-
-    def plain(self) -> dict[str, Plain]:
-        plain: dict[str, Plain] = {"event": self.name}
-        if self.where is not None:
-            plain["where"] = self.where.plain()
-        if self.within is not None:
-            plain["within"] = self.within.text
-        return plain
-
-    def names(self) -> frozenset[str]:
-        return frozenset({self.name}) | (self.where.events() if self.where else frozenset())
-
-    def segments_used(self) -> tuple[SegmentUse, ...]:
-        return self.where.segments_used() if self.where else ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Did(Condition):
-    """So many such events; without `count` at least one. Found is `{"count": n}`, counted up to 1,000."""
+    """So many such events, without `count` at least one, and totals of their properties.
 
-    matching: _Events
+    Found is `{"count": n}`, counted up to 1,000; with totals `{"count": n, "sum": {"total": 900}}`.
+    """
+
+    matching: Sought
     count: Demand | None
+    totals: tuple[Total, ...] = ()
 
     def verdict(self, scope: Scope) -> Verdict:
-        seen = self.matching.seen(scope)
-        if self.count is None or self.count.plain() in _AT_LEAST_ONE:
-            return Verdict(seen.any(), seen.found())
-        if self.count.plain() in _NONE:
-            return Verdict(not_(seen.any()), seen.found())
-        enough = _enough(self.count)
-        counted = Known("number", seen.count(enough), always=True)
-        return Verdict(self.count.holds(counted), seen.found(enough))
+        rows, asked = self.matching.rows(scope), self.count.plain() if self.count else None
+        if not self.totals and (asked is None or asked in _AT_LEAST_ONE):
+            return Verdict(rows.exists(), _counted(rows))
+        if not self.totals and asked in _NONE:
+            return Verdict(not_(rows.exists()), _counted(rows))
+        if scope.beside is not None:
+            tally = of_everybody(self.matching, self.totals, scope)
+            return Verdict(self._holds(tally, scope), tally.found())
+        if not self.totals and self.count:
+            enough = _enough(self.count)
+            tally = Tally(count_up_to(rows, enough))
+            return Verdict(self._holds(tally, scope), _counted(rows, enough))
+        holds = of_one(rows, self.totals, lambda tally: self._holds(tally, scope))
+        return Verdict(holds, of_one(rows, self.totals, Tally.found))
+
+    def _holds(self, tally: Tally, scope: Scope) -> ColumnElement[bool]:
+        count = Known("number", tally.count, always=True)
+        often = self.count.holds(count, scope.clock) if self.count else tally.count >= constant("1")
+        return and_(often, *(total.demand.holds(total.known(value), scope.clock) for total, value in tally.totals))
 
     def label(self) -> str:
-        return f"did {self.matching.name}{_times(self.count) if self.count else ''}{self.matching.label()}"
+        totals = "".join(f", {total.label()}" for total in self.totals)
+        return f"did {self.matching.name}{_times(self.count) if self.count else ''}{self.matching.label()}{totals}"
 
     def plain(self) -> Plain:
-        return {"did": self.matching.plain() | ({"count": self.count.plain()} if self.count else {})}
+        plain = self.matching.plain() | ({"count": self.count.plain()} if self.count else {})
+        for word in dict.fromkeys(total.word for total in self.totals):
+            plain[word] = {total.name: total.demand.plain() for total in self.totals if total.word == word}
+        return {"did": plain}
 
     def events(self) -> frozenset[str]:
         return self.matching.names()
@@ -117,11 +88,11 @@ class Did(Condition):
 class DidNot(Condition):
     """No such event. Found is `{"count": n}`."""
 
-    matching: _Events
+    matching: Sought
 
     def verdict(self, scope: Scope) -> Verdict:
-        seen = self.matching.seen(scope)
-        return Verdict(not_(seen.any()), seen.found())
+        rows = self.matching.rows(scope)
+        return Verdict(not_(rows.exists()), _counted(rows))
 
     def label(self) -> str:
         return f"did not {self.matching.name}{self.matching.label()}"
@@ -134,6 +105,10 @@ class DidNot(Condition):
 
     def segments_used(self) -> tuple[SegmentUse, ...]:
         return self.matching.segments_used()
+
+
+def _counted(rows: Select[Any], enough: int = 0) -> ColumnElement[Any]:
+    return Tally(count_up_to(rows, max(enough, _MOST_COUNTED))).found()
 
 
 _AT_LEAST_ONE: tuple[Plain, ...] = ({"gte": 1}, {"gt": 0})  # asked by EXISTS, which the planner can turn into a join
@@ -179,13 +154,49 @@ class _CountType:
     expected: str = "a count such as 2 or {gte: 2}"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        demand = read_demand(node, reader, _COUNT, _COUNT_WORDS)
+        demand = read_demand(node, reader, _COUNT, _NUMERIC)
         if isinstance(demand, Invalid):
             return INVALID
         operands = [operand for each in demand.comparisons for operand in each.operands]
         if all(isinstance(each.plain, int) and 0 <= each.plain <= 1_000_000 for each in operands):
             return demand
         return reader.refuse(node, "a count is compared with whole numbers from 0 to 1000000")
+
+    def schema(self) -> dict[str, Any]:
+        return demand_schema(_NUMERIC, {"type": "integer", "minimum": 0, "maximum": 1_000_000})
+
+
+@dataclass(frozen=True)
+class _TotalsType:
+    """PATH: OP, for each path what its numbers come to."""
+
+    word: TotalWord
+    expected: str = "a mapping such as {total: {gte: 300}}: a path inside the properties, and what it is compared with"
+
+    def read(self, node: Node, reader: Reader) -> Any:
+        if not isinstance(node, Mapping) or not node.pairs:
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        totals = [self._total(key, value, reader) for key, value in node]
+        return INVALID if any(isinstance(total, Invalid) for total in totals) else tuple(totals)
+
+    def _total(self, key: Scalar, value: Node, reader: Reader) -> Total | Invalid:
+        path = read_path(key.text, "", key, reader)
+        if isinstance(path, Invalid):
+            return INVALID
+        demand = read_demand(value, reader, Field(f"the {self.word} of {key.text}", "number"), (*_NUMERIC, "exists"))
+        return INVALID if isinstance(demand, Invalid) else Total(self.word, path, demand)
+
+    def schema(self) -> dict[str, Any]:
+        number = demand_schema((*_NUMERIC, "exists"), {"type": ["number", "string"]})
+        return {"type": "object", "minProperties": 1, "additionalProperties": number}
+
+
+_TOTALS: Final[dict[TotalWord, str]] = {
+    "sum": "what a property of these events adds up to; 0 without any number",
+    "avg": "its average",
+    "min": "the least of it",
+    "max": "the most of it",
+}
 
 
 def _keys(where: Inner) -> dict[str, Key]:
@@ -196,21 +207,29 @@ def _keys(where: Inner) -> dict[str, Key]:
     }
 
 
+def _did_keys(where: Inner) -> dict[str, Key]:
+    count = {"count": Key(_CountType(), "how many of them; without it at least one", example={"gte": 2})}
+    totals = {
+        word: Key(_TotalsType(word), about, default=(), example={"total": {"gte": 300000}})
+        for word, about in _TOTALS.items()
+    }
+    return _keys(where) | count | totals
+
+
 def _read_did(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
-    where = Inner(place.inside())
-    keys = _keys(where) | {"count": Key(_CountType(), "how many of them; without it at least one", example={"gte": 2})}
-    later = {word: Key(Later(word), "of a property of these events") for word in ("sum", "avg", "min", "max")}
+    def build(
+        event: str, where: Condition | None, within: Window | None, count: Demand | None, **totals: tuple[Total, ...]
+    ) -> Condition:
+        every = tuple(total for word in _TOTALS for total in totals[word])
+        return Did(line=key.line, matching=Sought(event, where, within), count=count, totals=every)
 
-    def build(event: str, where: Condition | None, within: Window | None, count: Demand | None, **_: None) -> Condition:
-        return Did(line=key.line, matching=_Events(event, where, within), count=count)
-
-    did: Condition | Invalid = Shape("did", keys | later, build).read(node, place.reader)
+    did: Condition | Invalid = Shape("did", _did_keys(Inner(place.inside())), build).read(node, place.reader)
     return did
 
 
 def _read_did_not(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
     def build(event: str, where: Condition | None, within: Window | None) -> Condition:
-        return DidNot(line=key.line, matching=_Events(event, where, within))
+        return DidNot(line=key.line, matching=Sought(event, where, within))
 
     did_not: Condition | Invalid = Shape("did_not", _keys(Inner(place.inside())), build).read(node, place.reader)
     return did_not
@@ -224,4 +243,21 @@ def _read(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
     return _read_did(key, node, place) if key.text == "did" else _read_did_not(key, node, place)
 
 
-KIND = ConditionKind(("did", "did_not"), _read)
+_ANYWHERE = Inner(Place(Reader(""), tested=True, matched=True, read=unread_condition))
+
+KIND = ConditionKind(
+    ("did", "did_not"),
+    _read,
+    {
+        "did": Word(
+            "did something: so many times, within a window, with properties that come to so much",
+            Shape("did", _did_keys(_ANYWHERE)).schema(),
+            "{did: {event: order_completed, where: {event.shop: jakarta}, within: 30d, count: {gte: 2}, sum: {total: {gte: 300000}}}}",
+        ),
+        "did_not": Word(
+            "did no such thing",
+            Shape("did_not", _keys(_ANYWHERE)).schema(),
+            "{did_not: {event: order_completed, within: 90d}}",
+        ),
+    },
+)

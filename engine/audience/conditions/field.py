@@ -8,9 +8,9 @@ from typing import Any, Literal, assert_never
 from sqlalchemy import ColumnElement, cast, null
 from sqlalchemy.dialects.postgresql import JSONB
 
-from engine.audience.operators import Demand, Field, read_demand
+from engine.audience.demand import Demand, Field, read_demand
 from engine.audience.path import read_path, steps
-from engine.audience.scope import Condition, ConditionKind, Place, Scope, SegmentUse, Verdict
+from engine.audience.scope import OPERATION_SCHEMA, Condition, ConditionKind, Place, Scope, SegmentUse, Verdict, Word
 from engine.audience.value import Json, Known, Loose, Spread, Subject, at, text_at
 from engine.document import Node, Plain, Scalar
 from engine.grammar import INVALID, FieldType, Invalid
@@ -31,7 +31,7 @@ class FieldCondition(Condition):
 
     def verdict(self, scope: Scope) -> Verdict:
         subject = self._subject(scope)
-        return Verdict(self.demand.holds(subject), subject.found())
+        return Verdict(self.demand.holds(subject, scope.clock), subject.found())
 
     def _subject(self, scope: Scope) -> Subject:
         if self.root == "contact" and self.parts[0] in COLUMNS:
@@ -130,4 +130,24 @@ def _declared(root: Root, parts: tuple[str, ...], key: Scalar, place: Place) -> 
     return Field(key.text, items if whole_item else place.reader.fields.get(".".join(parts)))
 
 
-KIND = ConditionKind(tuple(f"{root}." for root in _ROOTS), _read)
+_TOLD: dict[Root, tuple[str, str]] = {
+    "contact": (
+        "a field of the contact, such as contact.city, contact.tags or contact.address.zip",
+        "{contact.city: Jakarta, contact.points: {gte: 100}}",
+    ),
+    "event": (
+        "a property of the event that started the enrollment; inside a where, of the event that is tested",
+        "{event.total: {gte: 50000}, event.items.*.sku: lp_12}",
+    ),
+    "matched": ("a property of the event that the last wait_for met", "{matched.total: {gte: 100000}}"),
+    "entered": (
+        "inside a where: a property of the event that started the enrollment",
+        "{did: {event: order_completed, where: {entered.cart_id: {exists: true}}}}",
+    ),
+}
+
+KIND = ConditionKind(
+    tuple(f"{root}." for root in _ROOTS),
+    _read,
+    {f"{root}.": Word(about, OPERATION_SCHEMA, example) for root, (about, example) in _TOLD.items()},
+)

@@ -10,7 +10,7 @@ from sqlalchemy import literal_column as constant
 from sqlalchemy.dialects.postgresql import JSONB
 
 from engine import tables
-from engine.audience.scope import Condition, ConditionKind, Place, Scope, SegmentUse, Verdict
+from engine.audience.scope import Condition, ConditionKind, Place, Scope, SegmentUse, Verdict, Word
 from engine.document import Node, Plain, Scalar
 from engine.grammar import INVALID, NAME, Invalid, ListOf, Reader
 
@@ -52,10 +52,24 @@ class _Use:
         name = NAME.read(node, reader)
         return INVALID if isinstance(name, Invalid) else SegmentUse(name, node.line, node.column)
 
+    def schema(self) -> dict[str, Any]:
+        return NAME.schema()
+
+
+_USES = ListOf(_Use(), single=True, least=1)
+
 
 def _read(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
-    uses = ListOf(_Use(), single=True, least=1).read(node, place.reader)
+    uses = _USES.read(node, place.reader)
     return INVALID if isinstance(uses, Invalid) else InSegment(line=key.line, uses=uses)
 
 
-KIND = ConditionKind(("in_segment",), _read)
+KIND = ConditionKind(
+    ("in_segment",),
+    _read,
+    {
+        "in_segment": Word(
+            "is a member of the segment, or of any of several", _USES.schema(), "{in_segment: [loyal_buyers, vips]}"
+        )
+    },
+)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from engine.audience.condition import SegmentUse
 from engine.document import Mapping as MappingNode
-from engine.document import Node, Scalar
-from engine.grammar import Invalid, Reader
-from engine.journey.values import Answer, Effect, Enrollment, Facts, Properties, Question, Signal
+from engine.document import Node, Plain, Scalar
+from engine.grammar import Choice, Field, Reader, Shape, text_schema
+from engine.journey.values import Answer, Effect, Enrollment, Facts, Lap, Properties, Question, Signal
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
@@ -49,6 +49,10 @@ class Placed:
         """Segments that this step's own conditions name, without those of nested steps."""
         return ()
 
+    def rendered(self) -> tuple[tuple[str, Plain], ...]:
+        """By name, the values of this step in which text is rendered like a message."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Straight(Placed):
@@ -80,6 +84,8 @@ class Step(Protocol):
 
     def segments_used(self) -> tuple[SegmentUse, ...]: ...
 
+    def rendered(self) -> tuple[tuple[str, Plain], ...]: ...
+
 
 Build = Callable[[tuple[Step, ...], str | None], str | None]
 """Compiles a nested list that goes on to `after`; gives the name of its first state."""
@@ -89,24 +95,23 @@ Build = Callable[[tuple[Step, ...], str | None], str | None]
 class StepKind:
     """The registry's entry: the verb, what stands beside it, and the reader of the whole mapping.
 
-    `read(node, reader, path, steps)`: `steps` reads a nested list under a path.
+    `read(node, reader, path, steps)`: `steps` reads a nested list under a path. `shape` is what stands in the mapping, `example`
+    a list of steps as an author writes them, which the language's reference shows.
     """
 
     verb: str
     about: str
     read: Callable[[MappingNode, Reader, str, StepsReader], Any]
+    shape: Shape | None = None
+    example: str = ""
 
 
 StepsReader = Callable[[Node, Reader, str], Any]
 
 
-def later(verb: str) -> StepKind:
-    """A verb of the contract that this version refuses where it stands."""
-
-    def read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Invalid:
-        return reader.refuse(node.key(verb) or node, f"step '{verb}' is not supported yet")
-
-    return StepKind(verb, "not supported yet", read)
+def unread_steps(node: Node, reader: Reader, path: str) -> Any:
+    """Stands in for the reader of nested steps where a shape is only looked at, never read with."""
+    raise AssertionError(node, reader, path)
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,9 @@ class StepsType:
     def read(self, node: Node, reader: Reader) -> Any:
         return self.read_steps(node, reader, self.path)
 
+    def schema(self) -> dict[str, Any]:
+        return {"$ref": "#/definitions/steps"}
+
 
 STEP_ID = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -131,9 +139,18 @@ class StepId:
     expected: str = "a name of lower-case letters, digits and _"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        if isinstance(node, Scalar) and STEP_ID.fullmatch(node.text):
+        if isinstance(node, Scalar) and node.value is not None and STEP_ID.fullmatch(node.text):
             return node.text
         return reader.refuse(node, f"expected {self.expected} as id")
+
+    def schema(self) -> dict[str, Any]:
+        return text_schema(STEP_ID.pattern)
+
+
+OnFailure = Literal["continue", "exit"]
+ON_FAILURE = Field(
+    Choice(("continue", "exit"), "rule"), "what follows when it failed, or nobody can tell", default="continue"
+)
 
 
 # --- moving -----------------------------------------------------------------------------------------------------------
@@ -167,20 +184,31 @@ class Stay:
 
 @dataclass(frozen=True)
 class Go:
-    """On to `target` (None: completed); `why` goes into the trace, `matched` replaces the last matched event."""
+    """On to `target` (None: completed) after carrying out `effects`; `why` goes into the trace.
+
+    `matched` replaces the last matched event, and `matched_id` is used up: no later `wait_for` takes it. `lap` is how far
+    this state, a `repeat`, has come; `again`: it comes round in this very decision, so that answers of the last round are
+    not taken for this one's. `variant`: (experiment, variant) that the enrollment has from now on.
+    """
 
     target: str | None
     wanted: str = ""
     found: Any = None
     why: str = ""
     matched: Properties | None = None
+    matched_id: int | None = None
+    effects: tuple[Effect, ...] = ()
+    lap: Lap | None = None
+    again: bool = False
+    variant: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class End:
-    """The journey ends here with a reason."""
+    """The journey ends here with a reason; `found` goes into the trace."""
 
     reason: str
+    found: Any = None
 
 
 @dataclass(frozen=True)

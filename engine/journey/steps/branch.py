@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from engine.audience.condition import Condition, ConditionType, SegmentUse
 from engine.document import Mapping as MappingNode
 from engine.document import Sequence
-from engine.grammar import INVALID, Field, Reader, Shape, shown
+from engine.grammar import INVALID, Field, Reader, Shape, any_of, shown
 from engine.journey.steps.base import (
     Ask,
     Build,
@@ -23,6 +23,7 @@ from engine.journey.steps.base import (
     StepsReader,
     StepsType,
     Visit,
+    unread_steps,
 )
 from engine.journey.values import Holds
 
@@ -81,30 +82,38 @@ class BranchState(Placed):
         raise AssertionError("a branch without otherwise does not compile")
 
 
-def _read_arm(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
-    if node.key("otherwise") is not None:
-        shape = Shape(
-            "the otherwise arm", {"otherwise": Field(StepsType(steps, f"{path}.otherwise"), "steps", required=True)}
-        )
-        values = shape.read(node, reader)
-        return INVALID if values is INVALID else Arm(path, None, values["otherwise"])
-    shape = Shape(
+def _otherwise_shape(path: str, steps: StepsReader) -> Shape:
+    otherwise = Field(StepsType(steps, f"{path}.otherwise"), "the steps when no arm holds", required=True)
+    return Shape("the otherwise arm", {"otherwise": otherwise})
+
+
+def _arm_shape(path: str, steps: StepsReader) -> Shape:
+    return Shape(
         "a branch arm",
         {
             "when": Field(ConditionType(), "the condition", required=True),
             "do": Field(StepsType(steps, f"{path}.do"), "the steps", required=True),
         },
     )
-    values = shape.read(node, reader)
+
+
+def _read_arm(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
+    if node.key("otherwise") is not None:
+        values = _otherwise_shape(path, steps).read(node, reader)
+        return INVALID if values is INVALID else Arm(path, None, values["otherwise"])
+    values = _arm_shape(path, steps).read(node, reader)
     return INVALID if values is INVALID else Arm(path, values["when"], values["do"])
 
 
-def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
-    outer = Shape(
+def _shape(path: str, steps: StepsReader) -> Shape:
+    return Shape(
         "a branch step",
         {"branch": Field(_Arms(path, steps), "the arms", required=True), "id": Field(StepId(), "the step's name")},
     )
-    values = outer.read(node, reader)
+
+
+def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
+    values = _shape(path, steps).read(node, reader)
     return (
         INVALID
         if values is INVALID
@@ -138,5 +147,20 @@ class _Arms:
             return reader.refuse(node, "branch lacks an arm {when, do} before 'otherwise'")
         return INVALID if any(arm is INVALID for arm in arms) else tuple(arms)
 
+    def schema(self) -> dict[str, Any]:
+        otherwise = _otherwise_shape(self.path, self.steps).schema()
+        arms = any_of(_arm_shape(self.path, self.steps).schema(), otherwise)
+        # An `otherwise` somewhere; that it is the last one no schema can say of a list of any length.
+        return {"type": "array", "items": arms, "minItems": 2, "contains": {"required": ["otherwise"]}}
 
-KIND = StepKind("branch", "the first arm that holds", _read)
+
+KIND = StepKind(
+    "branch", "the first arm that holds", _read, _shape("", unread_steps),
+    """
+- branch:
+    - when: {contact.tags: {contains: vip}}
+      do:
+        - {send: cart_voucher, via: email}
+    - otherwise: []
+""",
+)  # fmt: skip

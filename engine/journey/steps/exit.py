@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from engine.document import Mapping as MappingNode
 from engine.document import Node, Scalar
-from engine.grammar import INVALID, Field, Reader, Shape, Text
+from engine.grammar import INVALID, Field, Reader, Shape, Text, any_of
 from engine.journey.steps.base import Build, End, Move, Placed, Spot, State, StepId, StepKind, StepsReader, Visit
 
 
@@ -43,6 +43,9 @@ class ReasonType:
             return "exit"
         return Text(expected=self.expected).read(node, reader)
 
+    def schema(self) -> dict[str, Any]:
+        return any_of(Text().schema(), {"type": "null"})
+
 
 _SHAPE = Shape(
     "an exit step",
@@ -60,4 +63,14 @@ def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> A
     )
 
 
-KIND = StepKind("exit", "the end of the journey", _read)
+KIND = StepKind(
+    "exit", "the end of the journey", _read, _SHAPE,
+    """
+- branch:
+    - when: {contact.plan: premium}
+      do:
+        - exit: upgraded
+    - otherwise: []
+- wait: 1d
+""",
+)  # fmt: skip

@@ -8,11 +8,14 @@ from typing import Any, ClassVar
 
 from engine.document import Mapping as MappingNode
 from engine.document import Node, Scalar
-from engine.grammar import INVALID, NAME, Choice, Field, Later, ListOf, Reader, Shape, shown
+from engine.grammar import INVALID, NAME, SCALAR, Choice, Field, ListOf, Reader, Shape, shown
 from engine.journey.steps.base import (
+    ON_FAILURE,
+    End,
     Go,
     Ignore,
     Move,
+    OnFailure,
     Spot,
     Stay,
     StepId,
@@ -22,17 +25,20 @@ from engine.journey.steps.base import (
     Visit,
 )
 from engine.journey.values import PlanSend
+from engine.moments import WINDOW, Window
 
 MEDIA = ("email", "sms", "whatsapp")
 
 
 @dataclass(frozen=True)
 class Send(Straight):
-    """One message to one contact."""
+    """One message to one contact. Not begun within `expires` of becoming due, it is withheld."""
 
     template: str
     via: tuple[str, ...]
     vars: Mapping[str, Any]
+    expires: Window | None = None
+    on_failure: OnFailure = "continue"
 
     verb: ClassVar[str] = "send"
 
@@ -42,11 +48,14 @@ class Send(Straight):
     def move(self, visit: Visit) -> Move:
         enrollment = visit.enrollment
         if visit.arriving:
-            plan = PlanSend(self.id, enrollment.round, enrollment.visit, self.template, self.via, visit.at)
+            expires_at = visit.at + self.expires.delta if self.expires is not None else None
+            plan = PlanSend(self.id, enrollment.round, enrollment.visit, self.template, self.via, visit.at, expires_at)
             return Stay(effects=(plan,), note=f"{self.template} is due")
         signal = visit.signal
         if signal.kind == "send" and signal.visit == enrollment.visit:
             outcome = str(signal.data.get("state", ""))
+            if self.on_failure == "exit" and outcome in ("failed", "unknown"):
+                return End("exit", dict(signal.data))
             return Go(self.next, wanted="the end of the send", found=dict(signal.data), why=outcome)
         return Ignore()
 
@@ -72,6 +81,10 @@ class VarsType:
             values[key.text] = value.value
         return values
 
+    def schema(self) -> dict[str, Any]:
+        value = {"type": [*SCALAR["type"], "null"]}
+        return {"type": "object", "additionalProperties": value, "propertyNames": {"pattern": NAME.schema()["pattern"]}}
+
 
 _SHAPE = Shape(
     "a send step",
@@ -85,8 +98,8 @@ _SHAPE = Shape(
             example="email",
         ),
         "vars": Field(VarsType(), "values for the template", default={}, example={"discount": 10}),
-        "expires": Field(Later("expires"), "how long the message may wait"),
-        "on_failure": Field(Later("on_failure"), "continue or exit"),
+        "expires": Field(WINDOW, "how long after becoming due it may still begin", example="24h"),
+        "on_failure": ON_FAILURE,
     },
 )
 
@@ -98,7 +111,23 @@ def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> A
     via = values["via"]
     if len(set(via)) != len(via):
         return reader.refuse(node.get("via") or node, "a channel stands twice in 'via'")
-    return Send(values["id"] or values["send"], Spot(path, node.line, node.column), values["send"], via, values["vars"])
+    return Send(
+        values["id"] or values["send"],
+        Spot(path, node.line, node.column),
+        values["send"],
+        via,
+        values["vars"],
+        values["expires"],
+        values["on_failure"],
+    )
 
 
-KIND = StepKind("send", "one message", _read)
+KIND = StepKind(
+    "send", "one message", _read, _SHAPE,
+    """
+- id: nudge
+  send: cart_nudge
+  via: [whatsapp, sms]
+  vars: {discount: 10}
+""",
+)  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Literal
 
 from engine.audience.condition import Condition, ConditionType, SegmentUse
 from engine.audience.event_match import EVENT_MATCH_FIELDS, EventMatch
 from engine.document import Mapping as MappingNode
 from engine.document import Node
-from engine.grammar import INVALID, Field, Later, Reader, Shape, shown
+from engine.grammar import INVALID, Choice, Field, Reader, Shape, any_of, shown
 from engine.journey.steps.base import (
     Ask,
     Build,
@@ -26,6 +27,7 @@ from engine.journey.steps.base import (
     StepsReader,
     StepsType,
     Visit,
+    unread_steps,
 )
 from engine.journey.values import Happened, Holds, Question
 from engine.moments import WINDOW, Window
@@ -33,15 +35,19 @@ from engine.moments import WINDOW, Window
 
 @dataclass(frozen=True)
 class Awaited:
-    """What is waited for: `match` or `when`, at most `timeout`."""
+    """What is waited for: `match` or `when`, at most `timeout` from arrival on. `since`: from when events count, the arrival on
+    this step or the time of the trigger.
+    """
 
     match: EventMatch | None
     when: Condition | None
     timeout: Window
+    since: Literal["arrival", "entry"] = "arrival"
 
     def label(self) -> str:
         what = self.match.label() if self.match else self.when.label() if self.when else ""
-        return f"{what}, at most {self.timeout.text}"
+        since = " since entry" if self.since == "entry" else ""
+        return f"{what}{since}, at most {self.timeout.text}"
 
 
 @dataclass(frozen=True)
@@ -88,22 +94,27 @@ class WaitForState(Placed):
         if answer is None:
             return Ask((self._question(visit, deadline),))
         if answer.holds:
-            matched = answer.found.get("properties") if self.awaited.match and isinstance(answer.found, dict) else None
-            return Go(self.then, wanted=self.label(), found=answer.found, why="came", matched=matched)
+            if self.awaited.match is None:
+                return Go(self.then, self.label(), answer.found, "came")
+            matched, number = answer.found["properties"], int(answer.found["id"])
+            return Go(self.then, self.label(), answer.found, "came", matched=matched, matched_id=number)
         if visit.arriving:
             return Stay(due_at=deadline)
+        if visit.signal.kind == "moved" and deadline != visit.enrollment.due_at:
+            return Stay(due_at=max(deadline, visit.signal.at), note="moved")
         if visit.signal.kind != "timer" or visit.signal.visit != visit.enrollment.visit:
             return Ignore()
         if visit.signal.at < deadline:  # set while the journey was paused, for something that holds no longer
             return Stay(due_at=deadline)
         return Go(self.otherwise, wanted=self.label(), found=answer.found, why="timeout")
 
-    def _question(self, visit: Visit, deadline: Any) -> Question:
+    def _question(self, visit: Visit, deadline: datetime) -> Question:
         # Looked up in the stored history, never in the signal alone: an event counts when it happened at or after
-        # arrival and up to the deadline, in whatever order the signals come.
+        # arrival and up to the deadline, in whatever order the signals come; once, so that no other wait_for has it too.
         if self.awaited.match is not None:
-            since = deadline - self.awaited.timeout.delta
-            return Happened(self.question_path, self.awaited.match, since, min(deadline, visit.now))
+            arrived_at = deadline - self.awaited.timeout.delta
+            since = visit.enrollment.entered_at if self.awaited.since == "entry" else arrived_at
+            return Happened(self.question_path, self.awaited.match, since, min(deadline, visit.now), unused=True)
         assert self.awaited.when is not None
         return Holds(self.question_path, self.awaited.when)
 
@@ -112,25 +123,34 @@ class WaitForState(Placed):
 class AwaitedType:
     """What stands behind `wait_for:`."""
 
-    expected: str = "a mapping {event, where, key, timeout} or {when, timeout}"
+    expected: str = "a mapping {event, where, key, since, timeout} or {when, timeout}"
 
     def read(self, node: Node, reader: Reader) -> Any:
         if not isinstance(node, MappingNode):
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
-        timeout = {"timeout": Field(WINDOW, "when to go on without it", required=True, example="23h")}
         if node.key("when") is not None:
-            shape = Shape("wait_for", {"when": Field(ConditionType(), "the condition", required=True), **timeout})
-            values = shape.read(node, reader)
+            values = _WHEN.read(node, reader)
             return INVALID if values is INVALID else Awaited(None, values["when"], values["timeout"])
-        since = {"since": Field(Later("since"), "from when events count")}
-        values = Shape("wait_for", {**EVENT_MATCH_FIELDS, **timeout, **since}).read(node, reader)
+        values = _EVENT.read(node, reader)
         if values is INVALID:
             return INVALID
-        return Awaited(EventMatch(values["event"], values["where"], values["key"]), None, values["timeout"])
+        match = EventMatch(values["event"], values["where"], values["key"])
+        return Awaited(match, None, values["timeout"], values["since"])
+
+    def schema(self) -> dict[str, Any]:
+        return any_of(_EVENT.schema(), _WHEN.schema())
 
 
-def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
-    shape = Shape(
+_TIMEOUT = {"timeout": Field(WINDOW, "when to go on without it", required=True, example="23h")}
+_WHEN = Shape("wait_for", {"when": Field(ConditionType(), "the condition", required=True), **_TIMEOUT})
+_SINCE = Field(
+    Choice(("arrival", "entry"), "start"), "from when events count: arrival here, or entry", default="arrival"
+)
+_EVENT = Shape("wait_for", {**EVENT_MATCH_FIELDS, **_TIMEOUT, "since": _SINCE})
+
+
+def _shape(path: str, steps: StepsReader) -> Shape:
+    return Shape(
         "a wait_for step",
         {
             "wait_for": Field(AwaitedType(), "the event or condition", required=True),
@@ -139,7 +159,10 @@ def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> A
             "otherwise": Field(StepsType(steps, f"{path}.otherwise"), "steps after the timeout", default=()),
         },
     )
-    values = shape.read(node, reader)
+
+
+def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> Any:
+    values = _shape(path, steps).read(node, reader)
     if values is INVALID:
         return INVALID
     awaited: Awaited = values["wait_for"]
@@ -147,4 +170,13 @@ def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> A
     return WaitFor(name, Spot(path, node.line, node.column), awaited, values["then"], values["otherwise"])
 
 
-KIND = StepKind("wait_for", "an event, a condition or the timeout", _read)
+KIND = StepKind(
+    "wait_for", "an event, a condition or the timeout", _read, _shape("", unread_steps),
+    """
+- wait_for: {event: order_completed, timeout: 23h}
+  then:
+    - exit: bought
+  otherwise:
+    - {send: cart_reminder, via: email}
+""",
+)  # fmt: skip

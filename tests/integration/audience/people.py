@@ -15,6 +15,7 @@ from engine.store.verdicts import Subject, verdicts
 from tests.conditions import condition
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
+ZONE = "Asia/Jakarta"  # the organisation's
 _numbers = count(1)
 
 
@@ -48,7 +49,7 @@ def ask(
 ) -> tuple[bool, Any]:
     """(holds, found) of one condition for one person; `situation` is event, matched, entered, key."""
     asked = condition(question) if isinstance(question, str) else question
-    return verdicts(conn, {"q": asked}, [Subject(1, contact_id, **situation)], now)[1, "q"]
+    return verdicts(conn, {"q": asked}, [Subject(1, contact_id, **situation)], now, ZONE)[1, "q"]
 
 
 def holds(conn: Connection, contact_id: int, question: str | Condition, now: datetime = NOW, **situation: Any) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from engine.store.verdicts import Subject, verdicts
 from tests.conditions import condition
-from tests.integration.audience.people import NOW, ask, did, holds, member, person
+from tests.integration.audience.people import NOW, ZONE, ask, did, holds, member, person
 
 DAY, INSTANT = timedelta(days=1), timedelta(microseconds=1)
 
@@ -63,7 +63,7 @@ def test_counts_are_compared_exactly(conn: Connection) -> None:
         for _ in range(number):
             did(conn, somebody, "seen")
     questions = {count: condition(f"did: {{event: seen, count: {count}}}") for count in holding}
-    answers = verdicts(conn, questions, [Subject(number, who) for number, who in people.items()], NOW)
+    answers = verdicts(conn, questions, [Subject(number, who) for number, who in people.items()], NOW, ZONE)
     assert {count: [n for n in people if answers[n, count][0]] for count in holding} == holding
     assert all(found == {"count": number} for (number, _), (_, found) in answers.items())
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Text, func, literal, null, select, true
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from engine import tables
 from engine.audience.condition import Scope
 from engine.audience.event_match import EventMatch, read_key
+from engine.audience.scope import Zones
 from tests.conditions import condition
 from tests.integration.audience.people import NOW, did, person
 
@@ -34,6 +35,7 @@ def found(
     scope = Scope(
         contact=contact,
         now=literal(NOW, instant),
+        zones=Zones(literal("UTC", Text), literal([], ARRAY(Text))),
         entered=func.to_jsonb(literal(entered, JSONB), type_=JSONB),
         key=literal(key, Text) if key is not None else None,
     )

@@ -17,7 +17,7 @@ from engine import tables
 from engine.grammar import FieldType
 from engine.store.verdicts import Subject, verdicts
 from tests.conditions import condition
-from tests.integration.audience.people import NOW, ask, holds, person
+from tests.integration.audience.people import NOW, ZONE, ask, holds, person
 
 # --- the oracle: what the language says, once more, without SQL --------------------------------------------------------
 
@@ -82,8 +82,10 @@ def matches(item: Any, word: str, operands: list[Any]) -> bool:
         return False
     same = [fold(operand) for operand in operands if alike(item, operand)]
     item = fold(item)
-    if word in ("eq", "ne", "in", "not_in", "contains"):
+    if word in ("eq", "ne", "in", "not_in", "contains", "not_contains", "has_any", "has_all"):
         return item in same
+    if word in ("starts_with", "ends_with"):
+        return bool(same) and (item.startswith(same[0]) if word == "starts_with" else item.endswith(same[0]))
     if len(same) < len(operands):
         return False
     if word == "between":
@@ -99,11 +101,14 @@ def expected(value: Any, declared: FieldType | None, word: str, operands: list[A
     if word == "empty":
         return bool((value is None or value in ("", [], {})) == operands[0])
     items = [typed(item, None) for item in value] if is_list else [typed(value, declared)]
-    if word == "contains" and not is_list and declared != "list":
+    if word == "has_all":
+        return all(any(matches(item, word, [operand]) for item in items) for operand in operands)
+    if word in ("contains", "not_contains") and not is_list and declared != "list":
         item = items[0]
-        return isinstance(item, str) and isinstance(operands[0], str) and fold(operands[0]) in fold(item)
-    some = value is not None and any(matches(item, word, operands) for item in items)
-    return value is not None and not some if word in ("ne", "not_in") else some
+        some = isinstance(item, str) and isinstance(operands[0], str) and fold(operands[0]) in fold(item)
+    else:
+        some = value is not None and any(matches(item, word, operands) for item in items)
+    return value is not None and not some if word in ("ne", "not_in", "not_contains") else some
 
 
 # --- what goes in ------------------------------------------------------------------------------------------------------
@@ -126,8 +131,9 @@ scalars = st.none() | st.booleans() | numbers | texts
 values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(st.sampled_from("ab"), scalars, max_size=1)
 words = {
     "eq": 1, "ne": 1, "gt": 1, "gte": 1, "lt": 1, "lte": 1, "between": 2, "in": 9, "not_in": 3, "contains": 1,
-    "exists": 0, "empty": 0,
+    "not_contains": 1, "starts_with": 1, "ends_with": 1, "has_any": 3, "has_all": 2, "exists": 0, "empty": 0,
 }  # fmt: skip
+LISTS = ("in", "not_in", "between", "has_any", "has_all")
 operands_of: dict[FieldType | None, st.SearchStrategy[Any]] = {
     None: numbers | texts | st.booleans(),
     "list": numbers | texts | st.booleans(),
@@ -149,8 +155,12 @@ def questions(draw: st.DrawFn) -> tuple[FieldType | None, str, list[Any]]:
     ordered = word in ("gt", "gte", "lt", "lte", "between")
     if declared == "boolean" and ordered:
         word, ordered = "eq", False
-    if word == "contains" and declared not in (None, "text", "list"):
+    if word in ("contains", "not_contains", "starts_with", "ends_with") and declared not in (None, "text", "list"):
         word = "in"
+    if word in ("has_any", "has_all") and declared not in (None, "list"):
+        word = "not_in"
+    if word in ("starts_with", "ends_with"):
+        operand = texts
     if ordered and declared in (None, "list"):
         operand = draw(st.sampled_from((numbers, texts)))
     found = draw(st.lists(operand, min_size=words[word], max_size=words[word]))
@@ -161,7 +171,7 @@ def questions(draw: st.DrawFn) -> tuple[FieldType | None, str, list[Any]]:
 
 def asked(question: tuple[FieldType | None, str, list[Any]]) -> Any:
     declared, word, operands = question
-    written = operands if word in ("in", "not_in", "between") else operands[0]
+    written = operands if word in LISTS else operands[0]
     return condition(json.dumps({"contact.v": {word: written}}), {} if declared is None else {"v": declared})
 
 
@@ -174,7 +184,7 @@ def test_every_operator_agrees_with_plain_python_on_any_value(
         people = [{"traits": {"v": value}, "created_at": NOW, "updated_at": NOW} for value in found]
         ids = conn.execute(insert(tables.contact).returning(tables.contact.c.id, sort_by_parameter_order=True), people)
         subjects = [Subject(ix, contact_id) for ix, (contact_id,) in enumerate(ids)]
-        answers = verdicts(conn, {str(n): asked(question) for n, question in enumerate(wanted)}, subjects, NOW)
+        answers = verdicts(conn, {str(n): asked(question) for n, question in enumerate(wanted)}, subjects, NOW, ZONE)
         nothing_stays.rollback()
     for n, (declared, word, operands) in enumerate(wanted):
         meant = [typed(operand, declared) for operand in operands] if words[word] else operands
@@ -190,7 +200,7 @@ def test_a_path_with_a_star_holds_if_any_item_does_and_ne_if_none_does_the_oppos
     conn: Connection, items: list[dict[str, Any]], question: tuple[FieldType | None, str, list[Any]]
 ) -> None:
     _, word, operands = question
-    written = operands if word in ("in", "not_in", "between") else operands[0]
+    written = operands if word in LISTS else operands[0]
     contact_id = person(conn)
     answer, seen = ask(conn, contact_id, json.dumps({"event.items.*.v": {word: written}}), event={"items": items})
     there = [item["v"] for item in items if item.get("v") is not None]

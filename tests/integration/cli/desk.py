@@ -32,7 +32,7 @@ CONFIG = """
       write_keys: {shop: {key: "${SHOP_KEY}", scope: server}}
     channels: {sms: {adapter: file}}
     topics: [offers, tips]
-    contacts: {fields: {points: number}}
+    contacts: {fields: {points: number, first_name: text}}
 """
 WELCOME = """
     journey: welcome

@@ -117,8 +117,8 @@ def test_a_database_of_ones_own_without_our_tables_says_what_to_do(desk: Desk, s
         done = desk.alur("apply", "--yes")
         assert done.code == 1
         assert "holds no tables of Alur yet. Make a backup, then run `alur db upgrade`." in done.err
-        assert desk.alur("db", "upgrade").err == "the database is at 0001 now\n"
-        assert desk.alur("db", "upgrade").err == "the database is at 0001: nothing to do\n"
+        assert desk.alur("db", "upgrade").err == "the database is at 0002 now\n"
+        assert desk.alur("db", "upgrade").err == "the database is at 0002: nothing to do\n"
         assert desk.alur("apply", "--yes").code == 0
     finally:
         with admin.connect() as conn:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.schemas import schemas
 from engine.document import plain, read_document
 from tests.integration.cli.desk import Done, call
 
@@ -70,13 +69,6 @@ def test_every_yaml_file_begins_with_both_modelines_and_their_schema_is_there(ma
         keys = plain(node)
         assert isinstance(keys, dict)
         assert set(schema["required"]) <= set(keys) <= set(schema["properties"])
-
-
-def test_schemas_explain_every_key_and_leave_out_what_is_not_supported_yet() -> None:
-    journey = schemas()["journey"]
-    assert all(about["description"] for about in journey["properties"].values())
-    assert "delivery" not in journey["properties"]
-    assert journey["properties"]["kind"]["enum"] == ["marketing", "transactional"]
 
 
 def test_it_never_overwrites_and_then_writes_nothing(tmp_path: Path) -> None:

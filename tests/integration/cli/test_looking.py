@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
+from sqlalchemy import text
 
 from engine.app import system_clock
 from tests.integration.cli.desk import Desk, Done, call, identify, track
@@ -94,6 +96,28 @@ def test_why_gives_programs_all_of_it(town: Desk) -> None:
     assert passage["decisions"][0]["lines"][0]["path"] == "trigger"
 
 
+def test_replay_makes_every_decision_again_and_finds_it_the_same(town: Desk) -> None:
+    again = town.alur("why", "ani", "--replay", "--output", "json").json
+    assert {decision["signal"] for decision in again} >= {"event", "send"}
+    assert {decision["result"] for decision in again} == {"same"}
+
+
+def test_replay_names_a_decision_that_comes_out_otherwise_and_exits_with_1(town: Desk) -> None:
+    with town.app() as app, app.engine.begin() as conn:
+        stored = text("SELECT id, decided FROM trace WHERE decided IS NOT NULL ORDER BY id LIMIT 1")
+        trace, decided = conn.execute(stored).one()
+        put = text("UPDATE trace SET decided = CAST(:decided AS jsonb) WHERE id = :id")
+        other = {**decided, "effects": [{"step": "another"}]}
+        conn.execute(put, {"decided": json.dumps(other), "id": trace})
+    try:
+        done = town.alur("why", "ani", "--replay", "--output", "json")
+        assert done.code == 1
+        assert "different" in {decision["result"] for decision in done.json}
+    finally:
+        with town.app() as app, app.engine.begin() as conn:
+            conn.execute(put, {"decided": json.dumps(decided), "id": trace})
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -137,7 +161,7 @@ def test_status_accounts_for_every_send_and_gives_each_reason(town: Desk) -> Non
 def test_status_is_readable(town: Desk) -> None:
     text = town.alur("status").out
     assert text.startswith("Journeys: 1 live; 0 enrollments under way; 3 contacts, 4 events\n")
-    assert "Withheld, failed or unknown" in text
+    assert "Waiting, withheld, failed or unknown" in text
     assert "the contact has not consented to this topic" in text
     assert "Waiting to be sent: nothing" in text
     assert "Held: nothing" in text

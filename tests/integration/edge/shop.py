@@ -18,13 +18,18 @@ from engine.run.ingest import IngestResult, ingest
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SERVER_KEY = "server-key-0123456789"
 BROWSER_KEY = "browser-key-0123456789"
-SECRETS = {"NEW_SECRET": "n" * 40, "OLD_SECRET": "o" * 40, "SHOP_KEY": SERVER_KEY, "SITE_KEY": BROWSER_KEY}
+CRM_KEY, READER_KEY = "crm-key-0123456789", "reader-key-0123456789"
+SECRETS = {
+    "NEW_SECRET": "n" * 40, "OLD_SECRET": "o" * 40, "SHOP_KEY": SERVER_KEY, "SITE_KEY": BROWSER_KEY,
+    "CRM_KEY": CRM_KEY, "READER_KEY": READER_KEY,
+}  # fmt: skip
 _SOURCE = """
 organisation: {name: Toko <Alur>, postal_address: "Jl. Kopi 1, Jakarta", timezone: Asia/Jakarta, locale: id, country: ID}
 web:
   public_url: https://toko.example
   secret_keys: [${NEW_SECRET}, ${OLD_SECRET}]
   write_keys: {shop: {key: ${SHOP_KEY}, scope: server}, site: {key: ${SITE_KEY}, scope: browser}}
+  api_keys: {crm: {key: ${CRM_KEY}, scope: enroll}, reader: {key: ${READER_KEY}, scope: [read]}}
 channels: {email: {adapter: file}}
 topics: {offers: {title: {id: Penawaran & promo, en: Offers & deals}}, news: {title: {id: Kabar, en: News}}}
 contacts: {fields: {points: number, vip: boolean, birthday: date, seen_at: datetime, likes: list}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -54,7 +54,7 @@ def _enrollment(shop: Shop, number: int) -> Any:
 
 def test_no_table_of_contacts_is_forgotten() -> None:
     of_contacts = {table.name for table in metadata.sorted_tables if "contact_id" in table.c}
-    assert of_contacts == {*MOVED, "segment_member", "occurrence"}
+    assert of_contacts == {*MOVED, "segment_member", "occurrence", "assignment", "score"}
 
 
 def test_of_two_active_enrollments_the_older_stays_and_the_other_exits_merged(shop: Shop) -> None:
@@ -106,14 +106,26 @@ def test_memberships_and_consents_move_and_the_last_word_holds(shop: Shop) -> No
     assert shop.value("SELECT count(*) FROM segment_member WHERE contact_id = :id", id=visitor) == 0
 
 
-def test_the_survivor_gets_a_profile_signal_and_the_occurrences_of_the_other_go(shop: Shop) -> None:
+def test_the_survivor_gets_a_profile_signal_and_what_has_fired_for_the_other_has_fired_for_both(shop: Shop) -> None:
     visitor, ani = _two(shop)
-    shop.execute("INSERT INTO occurrence VALUES ('birthday', :c, '2026-05-01', :at)", c=visitor, at=shop.now)
+    for who, fired in ((visitor, "2026-02-01"), (ani, "2025-02-01")):
+        shop.execute("INSERT INTO occurrence (journey, contact_id, fired) VALUES ('birthday', :c, :f)", c=who, f=fired)
     shop.execute("DELETE FROM signal")
     _sign_in(shop)
     (signal,) = shop.rows("SELECT * FROM signal")
     assert (signal.kind, signal.contact_id, signal.data["changed"]) == ("profile", ani, ["city", "merged"])
-    assert shop.value("SELECT count(*) FROM occurrence") == 0
+    assert [tuple(row) for row in shop.rows("SELECT contact_id, fired FROM occurrence")] == [(ani, date(2026, 2, 1))]
+
+
+def test_the_first_variant_of_an_experiment_and_the_survivors_own_score_hold(shop: Shop) -> None:
+    visitor, ani = _two(shop)
+    for who, variant, hours in ((visitor, "a", 5), (ani, "b", 2)):
+        at = shop.now - timedelta(hours=hours)
+        shop.execute("INSERT INTO assignment VALUES ('welcome', 'subject', :c, :v, 1, :at)", c=who, v=variant, at=at)
+        shop.execute("INSERT INTO score (contact_id, nps, at) VALUES (:c, :n, :at)", c=who, n=hours, at=at)
+    _sign_in(shop)
+    assert [tuple(row) for row in shop.rows("SELECT contact_id, variant FROM assignment")] == [(ani, "a")]
+    assert [tuple(row) for row in shop.rows("SELECT contact_id, nps FROM score")] == [(ani, 2)]
 
 
 def test_a_link_in_mail_to_the_one_that_is_gone_unsubscribes_the_survivor(shop: Shop) -> None:

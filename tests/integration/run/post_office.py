@@ -10,10 +10,12 @@ from sqlalchemy import insert, select, text
 
 from channels.base import Adapter
 from engine.config import Config, Organisation, Web
+from engine.run import outbox
 from engine.run.compose import TemplateComposer
 from engine.run.deliver import GROUP, Counts, Courier, Post
+from engine.run.settings import Standing
 from engine.run.throttle import Gate
-from engine.store import holds, sends, workers
+from engine.store import workers
 from engine.store.sends import Claimed
 from engine.tables import consent, send
 from engine.templates import Templates
@@ -35,6 +37,7 @@ class PostOffice:
     adapters: Mapping[str, Adapter]
     texts: Mapping[str, str] = field(default_factory=dict)
     gates: Mapping[str, Gate] = field(default_factory=dict)
+    standing: Standing = field(default_factory=lambda: Standing(CONFIG, "the hash of config.yaml"))
 
     def __post_init__(self) -> None:
         folder = self.root / "templates" / "sms"
@@ -43,7 +46,7 @@ class PostOffice:
             (folder / f"{name}.txt").write_text(body)
         with self.town.engine.begin() as conn:
             self.worker = workers.register(conn, self.town.now)
-        composer = TemplateComposer(CONFIG, Templates(self.root, "id"), self.town.machines, {})
+        composer = TemplateComposer(lambda: self.standing, Templates(self.root, "id"), self.town.machines, {})
         self.post = Post(
             self.town.engine,
             self.adapters,
@@ -52,6 +55,7 @@ class PostOffice:
             self.town.machines,
             lambda: self.town.now,
             self.worker,
+            lambda: self.standing,
         )
         self.courier = Courier(self.post)
 
@@ -70,7 +74,7 @@ class PostOffice:
 
     def claim(self, most: int = GROUP) -> list[Claimed]:
         with self.town.engine.begin() as conn:
-            return sends.claim(conn, self.worker, None, self.town.now, most, holds.stopped(conn))
+            return outbox.claim(conn, self.post, None, most).claimed
 
     def deliver(self) -> Counts:
         """Deliver all that is due, group by group."""

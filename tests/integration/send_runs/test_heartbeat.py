@@ -59,7 +59,7 @@ def test_C21_five_heartbeats_that_start_in_the_same_second_fire_one_date_once(to
     beats = [duty.beat for _ in range(5) for duty in duties(Process(town))]
     with ThreadPoolExecutor(len(beats)) as pool:
         done = [future.result() for future in [pool.submit(beat) for beat in beats]]
-    assert sum(done) == 3  # one of the five processes for each duty
+    assert sum(done) == len(duties(Process(town)))  # one of the five processes for each duty
     with town.engine.connect() as conn:
         assert conn.scalar(text("SELECT count(*) FROM signal WHERE kind = 'date'")) == 1
     town.settle()

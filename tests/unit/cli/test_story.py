@@ -28,6 +28,7 @@ def passage(*decisions: dict[str, Any], key: str = "") -> dict[str, Any]:
 
 
 def story(**parts: Any) -> list[str]:
+    parts = {"calls": [], **parts}
     empty = {"journeys": [], "not_entered": [], "messages": [], "events": [], "consents": [], "suppressions": []}
     return [f"{entry.kind}: {entry.text}" for entry in tell({**empty, **parts}, ZONE)]
 
@@ -144,3 +145,20 @@ def test_what_a_contact_has_sent_can_not_steer_the_terminal() -> None:
     (told,) = story(events=[event(NOON, "a", properties={"name": "\x1b[31m\nred"})])
     assert "\x1b" not in told
     assert "\n" not in told
+
+
+def test_a_webhook_stands_before_the_decision_about_its_end_and_one_that_waits_says_until_when_and_why() -> None:
+    call = {
+        "id": 7, "journey": "welcome", "step": "crm", "state": "failed", "because": "the server refused it",
+        "detail": "HTTP 404", "due_at": NOON, "next_at": NOON, "ended_at": NOON,
+    }  # fmt: skip
+    later = {
+        "id": 8, "step": "erp", "state": "planned", "because": None, "detail": "HTTP 503", "ended_at": None,
+        "next_at": NOON + timedelta(seconds=30),
+    }  # fmt: skip
+    ended = decision(NOON, "call", ("crm", "the end of the webhook", {"call_id": 7}, "failed"))
+    assert story(journeys=[passage(ended)], calls=[call, {**call, **later}]) == [
+        "call: webhook crm failed: the server refused it (HTTP 404)",
+        "decision: welcome: a webhook had ended",
+        "call: webhook erp waits to be called, to be tried 2026-03-01 19:00:30 (HTTP 503)",
+    ]

@@ -83,9 +83,37 @@ def test_the_version_covers_all_but_description_and_tests() -> None:
             ("{event: cart_updated, key: event.cart_id}", "{evnt: a}"),
             "3:11: unknown trigger 'evnt' (did you mean 'event'?)",
         ),
-        (("send: voucher", "send: cart_reminder, expires: 1h"), "12:48: 'expires' is not supported yet"),
-        (("- wait: 1h", "- webhook: {url: x}"), "7:5: step 'webhook' is not supported yet"),
-        (("topic: offers", "topic: offers\n    delivery: {cap: 1}"), "3:1: 'delivery' is not supported yet"),
+        (("via: email}", "via: email, expires: 1mo}"), "8:62: '1mo': months have no fixed length here"),
+        (("via: email}", "via: email, on_failure: stop}"), "8:65: unknown rule 'stop' (one of: continue, exit)"),
+        (("- wait: 1h", "- wait: {until: contact.}"), "7:19: 'contact.': a name is missing in the path"),
+        (("- wait: 1h", "- wait: {until: customer.due}"), "7:19: expected a field such as contact.renewal_date"),
+        (("- wait: 1h", "- wait: {until: contact.due, offset: 3}"), "7:40: expected an offset such as -3d, 2w or -2h"),
+        (("- wait: 1h", '- wait: {until: "09:00", offset: 3d}'), "7:28: unknown key 'offset' in a wait until a clock"),
+        (("- wait: 1h", "- repeat: {every: 1d, do: [{wait: 1h}]}"), "7:13: repeat lacks 'up_to'"),
+        (("- wait: 1h", "- repeat: {up_to: 3, every: 1d, do: []}"), "7:13: a repeat needs at least one step"),
+        (
+            ("- wait: 1h", "- repeat: {up_to: 3, do: [{send: x, via: email}]}"),
+            "7:5: a repeat without 'every' needs a wait or wait_for on every way through its steps",
+        ),
+        (
+            ("- wait: 1h", "- repeat: {up_to: 40, do: [{repeat: {up_to: 30, do: [{wait: 1h}]}}]}"),
+            "7:30: rounds within rounds multiply: these are 1200, at most 1000 are allowed",
+        ),
+        (
+            ("- wait: 1h", "- experiment: {name: x, variants: {a: {weight: 50, do: []}, b: {weight: 40, do: []}}}"),
+            "7:37: the weights add up to 90, not to 100",
+        ),
+        (
+            ("- wait: 1h", "- experiment: {name: x, variants: {a: {weight: 100, do: []}}}"),
+            "7:37: an experiment needs at least two variants",
+        ),
+        (
+            (
+                "- wait: 1h",
+                "- experiment: {name: x, variants: {a: {weight: 50, do: []}, b: {weight: 50, do: []}}, winner: {by: goal}}",
+            ),
+            "7:5: the winner of experiment 'x' is found by goal, and the journey has none",
+        ),
         (
             ("id: voucher", "id: reminder"),
             "12:13: the step id 'reminder' is taken by line 8; give this step an 'id' of its own",
@@ -121,3 +149,42 @@ def test_over_a_thousand_steps_are_refused() -> None:
     steps = "".join(f"      - {{wait: 1h, id: w{number}}}\n" for number in range(1001))
     source = f"    journey: cart\n    topic: offers\n    trigger: {{event: a}}\n    steps:\n{steps}"
     assert problems(source) == ["1005:5: a journey has at most 1000 steps"]
+
+
+A_B = "{name: x, variants: {a: {weight: 100, do: [{exit: a}]}, b: {weight: 0, do: []}}}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "reached"),
+    [
+        (f"[{{experiment: {A_B}}}, {{wait: 1h}}]", False),
+        ("[{repeat: {up_to: 2, every: 1d, do: [{exit: a}]}}, {wait: 1h}]", False),
+        ("[{repeat: {up_to: 2, every: 1d, while: {contact.a: 1}, do: [{exit: a}]}}, {wait: 1h}]", True),
+        ("[{wait: {until: contact.due}}, {exit: a}, {wait: 1h}]", True),
+        ("[{wait: {until: contact.due, if_past: now}}, {exit: a}, {wait: 1h}]", False),
+        ("[{wait_for: {event: a, timeout: 1d}, then: [{wait: {until: contact.due}}]}, {exit: a}, {wait: 1h}]", True),
+    ],
+)
+def test_a_step_that_nobody_can_come_to_is_refused(steps: str, reached: bool) -> None:
+    found = problems(f"    journey: cart\n    topic: offers\n    trigger: {{event: a}}\n    steps: {steps}\n")
+    assert found == [] if reached else "unreachable step" in found[0]
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        "[{wait: 1h}]",
+        "[{wait_for: {event: a, timeout: 1d}}]",
+        "[{branch: [{when: {contact.a: 1}, do: [{wait: 1h}]}, {otherwise: [{wait: 2h}]}]}]",
+    ],
+)
+def test_a_repeat_without_every_may_take_its_time_from_its_steps(do: str) -> None:
+    steps = f"[{{repeat: {{up_to: 3, do: {do}}}}}]"
+    assert problems(f"    journey: cart\n    topic: offers\n    trigger: {{event: a}}\n    steps: {steps}\n") == []
+
+
+def test_two_experiments_of_one_name_are_refused() -> None:
+    one = A_B.replace("[{exit: a}]", "[]")
+    steps = f"[{{id: one, experiment: {one}}}, {{id: two, experiment: {one}}}]"
+    found = problems(f"    journey: cart\n    topic: offers\n    trigger: {{event: a}}\n    steps: {steps}\n")
+    assert "the experiment 'x' is that of line 4; give this one another name" in found[0]

@@ -25,10 +25,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "bucket",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("tokens", sa.Numeric(), nullable=False),
-        sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_bucket")),
+        sa.Column("journey", sa.Text(), nullable=False),
+        sa.Column("free_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("spacing", sa.Interval(), nullable=False),
+        sa.PrimaryKeyConstraint("journey", name=op.f("pk_bucket")),
     )
     op.create_table(
         "call",
@@ -72,12 +72,24 @@ def upgrade() -> None:
     op.create_index(op.f("ix_observation_contact_id_at"), "observation", ["contact_id", "at"], unique=False)
     op.create_index(op.f("ix_observation_send_id_kind"), "observation", ["send_id", "kind"], unique=False)
     op.create_table(
+        "pace",
+        sa.Column("journey", sa.Text(), nullable=False),
+        sa.Column("hour", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("sends", sa.BigInteger(), nullable=False),
+        sa.Column("most", sa.BigInteger(), nullable=True),
+        sa.Column("judged", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("counted", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.PrimaryKeyConstraint("journey", "hour", name=op.f("pk_pace")),
+    )
+    op.create_table(
         "scheduled",
         sa.Column("journey", sa.Text(), nullable=False),
         sa.Column("occurrence", sa.Text(), nullable=False),
         sa.Column("due_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("fired_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("missed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("cursor", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("people", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("journey", "occurrence", name=op.f("pk_scheduled")),
     )
     op.create_index(
@@ -111,6 +123,15 @@ def upgrade() -> None:
     op.add_column(
         "enrollment",
         sa.Column(
+            "matched_ids",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'::jsonb"),
+            nullable=False,
+        ),
+    )
+    op.add_column(
+        "enrollment",
+        sa.Column(
             "loops", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
     )
@@ -120,7 +141,12 @@ def upgrade() -> None:
             "variants", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
     )
+    op.add_column("occurrence", sa.Column("fired", sa.Date(), nullable=True))
+    op.alter_column("occurrence", "date", existing_type=sa.DATE(), nullable=True)
+    op.alter_column("occurrence", "due_at", existing_type=postgresql.TIMESTAMP(timezone=True), nullable=True)
     op.add_column("send", sa.Column("held", sa.Text(), nullable=True))
+    op.add_column("send", sa.Column("config_hash", sa.Text(), nullable=True))
+    op.add_column("send", sa.Column("segments_hash", sa.Text(), nullable=True))
     op.create_index(
         "ix_send_by_journey",
         "send",
@@ -128,3 +154,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("intent_at IS NOT NULL"),
     )
+    op.create_index(
+        "ix_send_outbox_of_journey",
+        "send",
+        ["journey", "next_at", sa.literal_column("priority DESC"), "due_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'planned'"),
+    )
+    op.add_column("trace", sa.Column("version_id", sa.BigInteger(), nullable=True))
+    op.add_column("trace", sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column("trace", sa.Column("decided", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
