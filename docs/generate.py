@@ -1,4 +1,5 @@
-"""Writes what stands in these pages and follows from the code: the picture of a journey, capabilities, settings.
+"""Writes what stands in these pages and follows from the code: the picture of a journey, capabilities, settings, the
+language's reference.
 
     python docs/generate.py
 
@@ -9,17 +10,31 @@ The parts lie between `<!-- made by docs/generate.py -->` and `<!-- end -->`. A 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 from channels.base import Adapter, AdapterKind, SearchableAdapter
 from channels.registry import kinds
-from engine.config import CONFIG
+from engine.audience.conditions import KINDS as CONDITIONS
+from engine.audience.operators import OPERATORS
+from engine.audience.segment import SEGMENT
+from engine.config import CONFIG, DELIVERY
 from engine.config.types import ChannelType, MapOf
+from engine.document import word_value
 from engine.draw import svg
 from engine.grammar import Field, Later, Shape, Type
+from engine.journey.journey import JOURNEY
 from engine.journey.machine import compile_journey
+from engine.journey.rules import ENTRY, EXIT_RULES, GOAL
+from engine.journey.steps import KINDS as STEPS
+from engine.journey.trial_reading import EXPECT, GIVEN, trial_shape
+from engine.journey.trial_words import CONTACT
+from engine.journey.triggers import KINDS as TRIGGERS
 from engine.moments import Window
 from engine.run.machines import read_source
 
@@ -38,6 +53,8 @@ def generated() -> dict[Path, str]:
     files = {page(kind): between(page(kind), capabilities(kind)) for kind in kinds().values()}
     settings_page = ROOT / "docs" / "settings.md"
     files[settings_page] = between(settings_page, settings_table())
+    language_page = ROOT / "docs" / "language.md"
+    files[language_page] = between(language_page, reference())
     files[PICTURE] = picture()
     return files
 
@@ -133,6 +150,190 @@ def _table(head: tuple[str, ...], rows: Any) -> str:
         named = f"`{first}`" if head[0] == "setting" else first
         lines.append(f"| {' | '.join([named, *(cell.replace('|', chr(92) + '|') for cell in rest)])} |")
     return "\n".join(lines) + "\n"
+
+
+# --- the reference of the language ------------------------------------------------------------------------------------
+
+BASE: Final[dict[str, Any]] = {
+    "journey": "example",
+    "topic": "offers",
+    "trigger": {"event": "cart_updated", "key": "event.cart_id"},
+    "exit": [{"event": "order_completed", "reason": "bought"}],
+    "steps": [{"id": "reminder", "send": "cart_reminder", "via": "email"}, {"id": "new_step", "wait": "1h"}],
+}
+"""The journey around an example that is only a part of one."""
+
+_TEST: Final[dict[str, Any]] = {
+    "name": "an example",
+    "contact": {"user_id": "ani"},
+    "from": "2026-03-01T20:00:00+07:00",
+    "expect": [{"entries": 0}],
+}
+
+
+@dataclass(frozen=True)
+class Element:
+    """One thing that a journey may say: `example` as an author writes it, `whole` a journey that has it."""
+
+    section: str
+    name: str
+    about: str
+    example: str
+    whole: str
+    rows: tuple[tuple[str, str, str, str], ...] = ()
+
+
+def elements() -> Iterator[Element]:
+    """Everything that the language has, in the order of the page."""
+    for name, field in JOURNEY.fields.items():
+        yield _key("Keys of a journey", name, field, lambda part: part)
+    for word, trigger in TRIGGERS.items():
+        whole = "\n".join(f"{key}: {flow(value)}" for key, value in BASE.items() if key != "trigger")
+        whole += f"\ntrigger: {trigger.example}\n"
+        yield Element("Triggers", word, trigger.about, trigger.example, whole, _rows(trigger.shape))
+    for name, field in ENTRY.fields.items():
+        yield _key("Keys of `entry`", name, field, lambda part: {"trigger": {"enters": "vips"}, "entry": part})
+    for word, rule in EXIT_RULES.items():
+        example = flow(rule.example or {})
+        yield Element("Rules of `exit`", word, "a way out", example, journey({"exit": [rule.example]}), _rows(rule))
+    for name, field in GOAL.fields.items():
+        yield _key("Keys of `goal`", name, field, lambda part: {"goal": {"event": "order_completed", **part}})
+    for name, field in DELIVERY.fields.items():
+        yield _key("Delivery rules", name, field, lambda part: {"delivery": part})
+    for verb, kind in STEPS.items():
+        example = kind.example.strip("\n")
+        whole = journey({}, leave_out=("steps",)) + "steps:\n" + indent(example, "  ") + "\n"
+        yield Element("Steps", verb, kind.about, example, whole, _rows(kind.shape) if kind.shape else ())
+    for kind_of in CONDITIONS:
+        for word, told in kind_of.told.items():
+            name = f"{word}FIELD" if word == "contact." else f"{word}PATH" if word.endswith(".") else word
+            yield Element("Conditions", name, told.about, told.example, _asking(told.example))
+    for word, operator in OPERATORS.items():
+        yield Element("Operators", word, operator.about, operator.example, _asking(operator.example))
+    yield from _of_tests()
+    for name, field in SEGMENT.fields.items():
+        example = {name: field.example}
+        whole = "".join(
+            f"{key}: {flow(value)}\n"
+            for key, value in ({"segment": "loyal", "where": {"contact.tier": "gold"}} | example).items()
+        )
+        yield Element("Keys of a segment", name, field.about, _lines(example), whole, (_row(name, field),))
+
+
+def _of_tests() -> Iterator[Element]:
+    def tests(part: Any) -> dict[str, Any]:
+        return {"tests": [_TEST | part]}
+
+    for name, field in trial_shape().fields.items():
+        if name in ("name", "contact", "from", "until"):
+            yield _key("Keys of a test", name, field, tests)
+    for name, field in CONTACT.items():
+        yield _key("`contact` of a test", name, field, lambda part: tests({"contact": part}))
+    for word, shape in GIVEN.items():
+        example = shape.example or {}
+        yield Element(
+            "`given` of a test",
+            word,
+            shape.what,
+            f"- {flow(example)}",
+            journey(tests({"given": [example]})),
+            _rows(shape),
+        )
+    for word, shape in EXPECT.items():
+        example = shape.example or {}
+        yield Element(
+            "`expect` of a test",
+            word,
+            shape.what,
+            f"- {flow(example)}",
+            journey(tests({"expect": [example]})),
+            _rows(shape),
+        )
+    of_contact = {"contact.tier": "gold"}
+    about = "what holds of the contact at the end; operators as in a condition"
+    yield Element(
+        "`expect` of a test", "contact.FIELD", about, f"- {flow(of_contact)}", journey(tests({"expect": [of_contact]}))
+    )
+
+
+def _key(section: str, name: str, field: Field, place: Callable[[dict[str, Any]], dict[str, Any]]) -> Element:
+    example = {name: field.example}
+    return Element(section, name, field.about, _lines(example), journey(place(example)), (_row(name, field),))
+
+
+def journey(part: dict[str, Any], leave_out: tuple[str, ...] = ()) -> str:
+    """The text of a journey that has this part."""
+    return "".join(f"{key}: {flow(value)}\n" for key, value in (BASE | part).items() if key not in leave_out)
+
+
+def _asking(condition: str) -> str:
+    """A journey that asks this where every word of a condition has a meaning: behind a message and a `wait_for`."""
+    asking = f"- branch:\n    - when: {condition}\n      do: []\n    - otherwise: []\n"
+    before = (
+        "  - {id: reminder, send: cart_reminder, via: email}\n  - wait_for: {event: order_completed, timeout: 1d}\n"
+    )
+    return journey({}, leave_out=("steps",)) + f"steps:\n{before}{indent(asking, '  ')}"
+
+
+def _lines(value: dict[str, Any]) -> str:
+    """A mapping as a block; what is inside stays on one line, but for the items of a list."""
+    lines = []
+    for key, inner in value.items():
+        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            lines += [f"{key}:", *(f"  - {flow(item)}" for item in inner)]
+        else:
+            lines.append(f"{key}: {flow(inner)}")
+    return "\n".join(lines)
+
+
+def flow(value: Any) -> str:
+    """A value on one line, as an author would write it."""
+    match value:
+        case dict():
+            return f"{{{', '.join(f'{key}: {flow(inner)}' for key, inner in value.items())}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(flow, value))}]"
+        case str() if re.fullmatch(r"[A-Za-z0-9_][\w .%/@-]*(:[^\s,\[\]{}]+)?", value) and word_value(value) == value:
+            return f'"{value}"' if re.match(r"\d\d:|\d{4}-", value) else value
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def _rows(shape: Shape) -> tuple[tuple[str, str, str, str], ...]:
+    return tuple(_row(name, field) for name, field in shape.fields.items() if not isinstance(field.type, Later))
+
+
+def _row(name: str, field: Field) -> tuple[str, str, str, str]:
+    return name, field.type.expected, field.about, _default(field)
+
+
+def reference() -> str:
+    """Every element with what it is, what may stand there, and an example."""
+    parts: list[str] = []
+    section = ""
+    for element in elements():
+        if element.section != section:
+            section = element.section
+            parts.append(f"### {section}\n")
+        parts.append(f"**`{element.name}`**: {element.about}.\n")
+        if len(element.rows) == 1 and element.rows[0][0] == element.name:
+            _, expected, _, default = element.rows[0]
+            parts.append(
+                f"{_sentence(expected)}{f' Without it: {default}.' if default not in ('required', 'none') else ''}{' Required.' if default == 'required' else ''}\n"
+            )
+        elif element.rows:
+            parts.append(
+                _table(
+                    ("key", "what stands there", "what it is", "default"),
+                    [(f"`{row[0]}`", *row[1:]) for row in element.rows],
+                )
+            )
+        parts.append(f"```yaml\n{element.example}\n```\n")
+    return "\n".join(parts)
+
+
+def _sentence(expected: str) -> str:
+    return f"{expected[:1].upper()}{expected[1:]}."
 
 
 if __name__ == "__main__":

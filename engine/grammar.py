@@ -335,6 +335,7 @@ class Shape:
     fields: dict[str, Field]
     build: Callable[..., Any] = dict
     rename: dict[str, str] = field(default_factory=dict)  # key -> argument name, where the key is a Python keyword
+    example: Any = None  # a whole mapping, for what is one of several kinds
 
     @property
     def expected(self) -> str:
@@ -370,5 +371,6 @@ class Shape:
             "title": self.what,
             "properties": {name: spec.schema() for name, spec in fields.items()},
             **({"required": required} if required else {}),
+            **({"examples": [self.example]} if self.example is not None else {}),
             "additionalProperties": False,
         }

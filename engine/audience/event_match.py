@@ -39,7 +39,9 @@ class EventPath:
 
 EVENT_MATCH_FIELDS: dict[str, Field] = {
     "event": Field(NAME, "the event's name", required=True, example="order_completed"),
-    "where": Field(ConditionType(tested=True), "a condition on that event, as 'event'"),
+    "where": Field(
+        ConditionType(tested=True), "a condition on that event, as 'event'", example={"event.total": {"gte": 50000}}
+    ),
     "key": Field(EventPath(), "the property that must equal the key of the enrollment", example="event.cart_id"),
 }
 

@@ -16,8 +16,6 @@ from engine.grammar import FieldType
 
 _FEW = 8  # more values go in as one array, which PostgreSQL hashes
 
-LATER: tuple[str, ...] = ()
-
 _TEXTS: tuple[FieldType, ...] = ("text", "list")
 
 

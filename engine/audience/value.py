@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Date,
     Numeric,
+    Select,
     Text,
     and_,
     case,
@@ -257,7 +258,7 @@ class Loose(Json):
 
     def _any_item(self, test: Test) -> ColumnElement[bool]:
         item = func.jsonb_array_elements(self.json, type_=JSONB).column_valued()
-        found = select(constant("1")).where(test(Json(item, _own_text(item), self.items)))
+        found: Select[Any] = select(constant("1")).where(test(Json(item, _own_text(item), self.items)))
         return found.correlate_except(item.scalar_alias).exists()
 
 
@@ -288,7 +289,7 @@ class Spread:
 
     def any(self, test: Test) -> ColumnElement[bool]:
         froms, value = self._values()
-        found = select(constant("1")).select_from(*froms).where(test(Json(value, _own_text(value), self.items)))
+        found: Select[Any] = select(constant("1")).select_from(*froms).where(test(Json(value, _own_text(value), self.items)))
         return found.correlate_except(*froms).exists()
 
     def numbers(self, gather: Callable[[ColumnElement[Any]], ColumnElement[Any]]) -> ColumnElement[Any]:

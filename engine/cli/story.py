@@ -73,9 +73,7 @@ class Entry:
 def tell(why: Mapping[str, Any], zone: str) -> list[Entry]:
     """The story that `engine.run.why` has gathered; instants inside are shown in `zone`."""
     decisions = _decisions(why)
-    told_by = {
-        ended: number for number, (_, decision) in enumerate(decisions) for ended in _ended_before(decision)
-    }
+    told_by = {ended: number for number, (_, decision) in enumerate(decisions) for ended in _ended_before(decision)}
     placed: list[tuple[datetime, int, float, Entry]] = [
         (entry.at, _RANK[entry.kind], number, entry) for number, entry in enumerate(_came_in(why, zone))
     ]

@@ -27,7 +27,14 @@ _Replay = Annotated[
     bool, typer.Option("--replay", help="Make each decision again from its stored inputs, and say if one differs.")
 ]
 _COLUMNS = ("at", "what", "journey", "text", "path", "result", "wanted", "found")
-_STYLES = {"event": "cyan", "consent": "magenta", "suppression": "magenta", "decision": "blue", "send": "bold", "call": "bold"}
+_STYLES = {
+    "event": "cyan",
+    "consent": "magenta",
+    "suppression": "magenta",
+    "decision": "blue",
+    "send": "bold",
+    "call": "bold",
+}
 
 
 def why(

@@ -98,8 +98,14 @@ DELIVERY: Final = Shape(
     "delivery",
     {
         "timezone": Field(TimezoneType(), "whose clock quiet hours go by", example="contact"),
-        "quiet_hours": Field(QuietHoursType(), "the hours of the day in which nothing goes to a person"),
-        "cap": Field(_CAP, "the most that one person gets"),
+        "quiet_hours": Field(
+            QuietHoursType(),
+            "the hours of the day in which nothing goes to a person",
+            example={"from": "21:00", "to": "08:00", "channels": ["sms", "whatsapp"], "then": "wait"},
+        ),
+        "cap": Field(
+            _CAP, "the most marketing messages that one person gets", example={"max": 3, "per": "7d", "then": "skip"}
+        ),
         "holdout": Field(Percent(), "the share of people who get nothing, to compare with", default=0.0, example="10%"),
         "throttle": Field(RateType(), "how fast the journey may send, over all processes", example="500/h"),
         "priority": Field(

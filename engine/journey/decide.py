@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -136,7 +136,7 @@ class _Course:
         """It has come over from an older version: to the same step, or by the map to another one, which it has yet to begin."""
         found = {"from": self.signal.data.get("from"), "to": self.signal.data.get("to")}
         line = TraceLine("in_flight", "migrate", found, "moved")
-        return self._onward(replace(enrollment, arriving=bool(self.signal.data.get("arrives"))), trace=(line,))
+        return self._onward(enrollment.but(arriving=bool(self.signal.data.get("arrives"))), trace=(line,))
 
     def _onward(
         self, enrollment: Enrollment, effects: tuple[Effect, ...] = (), trace: tuple[TraceLine, ...] = ()
@@ -177,8 +177,7 @@ class _Course:
             return enrollment, ()
         worth = _property(answer.found["properties"], goal.value) if goal.value is not None else None
         number = float(worth) if isinstance(worth, int | float) and not isinstance(worth, bool) else None
-        reached = replace(
-            enrollment,
+        reached = enrollment.but(
             goal_until=None,
             goal_at=datetime.fromisoformat(answer.found["occurred_at"]),
             goal_event_id=int(answer.found["id"]),
@@ -191,7 +190,7 @@ class _Course:
     ) -> Decision | Undecided:
         """On from where it stands, or to the first step."""
         if enrollment.step is not None:
-            here = replace(enrollment, arriving=False)
+            here = enrollment.but(arriving=False)
             return self._walk(before, here, effects, trace, arriving=enrollment.arriving)
         if self.machine.start is None:
             return Decision(self._end(enrollment, "completed"), effects, trace)
@@ -222,7 +221,7 @@ class _Course:
                 case Stay():
                     if move.note:
                         trace += (TraceLine(state.path, state.label(), None, move.note),)
-                    return Decision(replace(enrollment, due_at=move.due_at), effects + move.effects, trace)
+                    return Decision(enrollment.but(due_at=move.due_at), effects + move.effects, trace)
                 case End(reason=reason, found=found):
                     trace += (TraceLine(state.path, state.label(), found, f"exit: {reason}"),)
                     return Decision(self._end(enrollment, reason), effects, trace)
@@ -234,14 +233,14 @@ class _Course:
                         return Decision(self._end(enrollment, "completed"), effects, trace)
                     enrollment, arriving = self._arrive(enrollment, move.target), True
                     if self._outdates_answers(move):
-                        return Decision(replace(enrollment, arriving=True), effects, trace, again=True)
+                        return Decision(enrollment.but(arriving=True), effects, trace, again=True)
                 case _:
                     assert_never(move)
 
     def _waits_for_resume(self, enrollment: Enrollment) -> Enrollment:
         """Its timer, which a paused journey keeps back, is set to this moment: on resume it goes on as if decided now."""
         due = self.signal.at if enrollment.due_at is None else min(enrollment.due_at, self.signal.at)
-        return replace(enrollment, due_at=due)
+        return enrollment.but(due_at=due)
 
     def _outdates_answers(self, move: Go) -> bool:
         """True when what was asked in this decision may have another answer after this move."""
@@ -252,8 +251,7 @@ class _Course:
 
     def _arrive(self, enrollment: Enrollment, step: str) -> Enrollment:
         lap = enrollment.loops.get(self.machine.loops.get(step, ""))
-        return replace(
-            enrollment,
+        return enrollment.but(
             step=step,
             visit=enrollment.visit + 1,
             round=lap.total if lap is not None else 1,
@@ -262,22 +260,22 @@ class _Course:
         )
 
     def _end(self, enrollment: Enrollment, reason: str) -> Enrollment:
-        return replace(
-            enrollment, state="ended", reason=reason, step=None, due_at=None, ended_at=self.signal.at, arriving=False
+        return enrollment.but(
+            state="ended", reason=reason, step=None, due_at=None, ended_at=self.signal.at, arriving=False
         )
 
 
 def _carried_over(enrollment: Enrollment, step: str, move: Go) -> Enrollment:
     """The enrollment with what the step leaves behind for those that follow."""
     if move.matched is not None:
-        enrollment = replace(enrollment, matched=move.matched)
+        enrollment = enrollment.but(matched=move.matched)
     if move.matched_id is not None:
-        enrollment = replace(enrollment, matched_ids=(*enrollment.matched_ids, move.matched_id))
+        enrollment = enrollment.but(matched_ids=(*enrollment.matched_ids, move.matched_id))
     if move.lap is not None:
-        enrollment = replace(enrollment, loops={**enrollment.loops, step: move.lap})
+        enrollment = enrollment.but(loops={**enrollment.loops, step: move.lap})
     if move.variant is not None:
         experiment, variant = move.variant
-        enrollment = replace(enrollment, variants={**enrollment.variants, experiment: variant})
+        enrollment = enrollment.but(variants={**enrollment.variants, experiment: variant})
     return enrollment
 
 

@@ -101,31 +101,63 @@ def _read_step(node: Node, reader: Reader, path: str) -> Any:
     return reader.refuse(word, f"unknown step '{word.text}'{suggestion(word.text, KINDS)}")
 
 
+_TEST = {
+    "name": "a buyer gets no reminder",
+    "contact": {"user_id": "ani", "email": "ani@example.com", "consent": ["offers"]},
+    "given": [{"at": "2026-03-01T20:30:00+07:00", "event": "cart_updated"}],
+    "expect": [{"sends": 1}],
+}
+
 JOURNEY = Shape(
     "a journey",
     {
         "journey": Field(NAME, "the name, same as the file's", required=True, example="welcome"),
-        "description": Field(Text(), "what it is for"),
+        "description": Field(Text(), "what it is for", example="Remind shoppers of the cart they left."),
         "purpose": Field(
-            Choice(("relationship", "retention", "referral", "recovery"), "purpose"), "groups journeys in reports"
+            Choice(("relationship", "retention", "referral", "recovery"), "purpose"),
+            "groups journeys in reports",
+            example="retention",
         ),
         "kind": Field(
-            Choice(("marketing", "transactional"), "kind"), "marketing needs a topic and consent", default="marketing"
+            Choice(("marketing", "transactional"), "kind"),
+            "marketing needs a topic and consent",
+            default="marketing",
+            example="transactional",
         ),
-        "topic": Field(NAME, "a topic of config.yaml"),
-        "trigger": Field(TriggerType(), "what brings people in", required=True),
-        "entry": Field(ENTRY, "who may enter, and how often", default=Entry()),
-        "exit": Field(ExitRules(), "ways out at any time", default=()),
-        "goal": Field(GoalType(), "what counts as success"),
-        "delivery": Field(DELIVERY, "quiet hours, caps, holdout, throttle", default=Delivery()),
+        "topic": Field(NAME, "a topic of config.yaml; required for marketing", example="offers"),
+        "trigger": Field(
+            TriggerType(),
+            "what brings people in",
+            required=True,
+            example={"event": "cart_updated", "key": "event.cart_id"},
+        ),
+        "entry": Field(
+            ENTRY, "who may enter, and how often", default=Entry(), example={"reentry": "always", "again": "restart"}
+        ),
+        "exit": Field(
+            ExitRules(), "ways out at any time", default=(), example=[{"event": "order_completed", "reason": "bought"}]
+        ),
+        "goal": Field(
+            GoalType(),
+            "what counts as success",
+            example={"event": "order_completed", "within": "7d", "value": "event.total"},
+        ),
+        "delivery": Field(
+            DELIVERY,
+            "quiet hours, caps, holdout, throttle",
+            default=Delivery(),
+            example={"cap": {"max": 3, "per": "7d"}, "holdout": "10%"},
+        ),
         "in_flight": Field(
             InFlightType(),
             "what becomes of people under way when this version is applied: they stay on theirs, or move",
             default=InFlight(),
             example={"migrate": {"old_step": "new_step"}},
         ),
-        "steps": Field(_Steps(), "what happens", required=True),
-        "tests": Field(TestsType(), "examples that must come out as written"),
+        "steps": Field(
+            _Steps(), "what happens", required=True, example=[{"wait": "1h"}, {"send": "reminder", "via": "email"}]
+        ),
+        "tests": Field(TestsType(), "examples that must come out as written", example=[_TEST]),
     },
 )
 

@@ -87,14 +87,18 @@ class _WindowDelta:
 ENTRY = Shape(
     "entry",
     {
-        "where": Field(ConditionType(matched=False, enrolled=False), "who may enter"),
-        "reentry": Field(_ReentryType(), "may somebody come back", default=Entry.reentry),
-        "again": Field(Choice(("ignore", "restart")), "a trigger while one is under way", default="ignore"),
-        "max_age": Field(_WindowDelta(), "oldest event that starts this journey", default=Entry.max_age),
-        "start": Field(INSTANT, "nobody enters before"),
-        "end": Field(INSTANT, "nobody enters from then on"),
+        "where": Field(
+            ConditionType(matched=False, enrolled=False), "who may enter", example={"contact.country": "ID"}
+        ),
+        "reentry": Field(_ReentryType(), "may somebody come back", default=Entry.reentry, example={"after": "30d"}),
+        "again": Field(
+            Choice(("ignore", "restart")), "a trigger while one is under way", default="ignore", example="restart"
+        ),
+        "max_age": Field(_WindowDelta(), "oldest event that starts this journey", default=Entry.max_age, example="24h"),
+        "start": Field(INSTANT, "nobody enters before", example="2026-12-01T00:00:00+07:00"),
+        "end": Field(INSTANT, "nobody enters from then on", example="2027-01-01T00:00:00+07:00"),
         "backfill": Field(
-            Flag(), "enroll those who are in the segment when the journey is first applied", default=False
+            Flag(), "enroll those who are in the segment when the journey is first applied", default=False, example=True
         ),
     },
     build=Entry,
@@ -185,13 +189,26 @@ class ExitRules:
         return ExitRule(path, values["reason"] or match.name, match=match)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": any_of(*(rule.schema() for rule in (_EVENT_RULE, _LEAVES_RULE, _WHEN_RULE)))}
+        return {"type": "array", "items": any_of(*(rule.schema() for rule in EXIT_RULES.values()))}
 
 
 _REASON = {"reason": Field(Text(expected="a reason"), "the name of this way out", example="bought")}
-_EVENT_RULE = Shape("an exit rule", {**EVENT_MATCH_FIELDS, **_REASON})
-_LEAVES_RULE = Shape("an exit rule", {"leaves": Field(NAME, "the segment", required=True), **_REASON})
-_WHEN_RULE = Shape("an exit rule", {"when": Field(ConditionType(), "the condition", required=True), **_REASON})
+_EVENT_RULE = Shape(
+    "an exit rule",
+    {**EVENT_MATCH_FIELDS, **_REASON},
+    example={"event": "order_completed", "key": "event.cart_id", "reason": "bought"},
+)
+_LEAVES_RULE = Shape(
+    "an exit rule",
+    {"leaves": Field(NAME, "the segment", required=True), **_REASON},
+    example={"leaves": "new_subscribers", "reason": "grown_up"},
+)
+_WHEN_RULE = Shape(
+    "an exit rule",
+    {"when": Field(ConditionType(), "the condition", required=True), **_REASON},
+    example={"when": {"contact.plan": "premium"}, "reason": "upgraded"},
+)
+EXIT_RULES = {"event": _EVENT_RULE, "leaves": _LEAVES_RULE, "when": _WHEN_RULE}
 
 
 @dataclass(frozen=True)
@@ -226,20 +243,22 @@ class GoalType:
     expected: str = "a mapping {event, where, key, within, value}"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        values = _GOAL.read(node, reader)
+        values = GOAL.read(node, reader)
         if values is INVALID:
             return INVALID
         return Goal(EventMatch(values["event"], values["where"], values["key"]), values["within"], values["value"])
 
     def schema(self) -> dict[str, Any]:
-        return _GOAL.schema()
+        return GOAL.schema()
 
 
-_GOAL = Shape(
+GOAL = Shape(
     "goal",
     {
         **EVENT_MATCH_FIELDS,
-        "within": Field(WINDOW, "how long after entry it still counts", default=Window("7d", timedelta(days=7))),
+        "within": Field(
+            WINDOW, "how long after entry it still counts", default=Window("7d", timedelta(days=7)), example="30d"
+        ),
         "value": Field(_ValuePath(), "the property that says what it is worth", example="event.total"),
     },
 )

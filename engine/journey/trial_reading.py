@@ -62,6 +62,7 @@ _TIMES: Final = {
     "at": Field(INSTANT, "when it happens", required=True, example="2026-03-01T20:30:00+07:00"),
     "received_at": Field(INSTANT, "when Alur learns of it, if that is another time"),
 }
+_WHEN: Final = "2026-03-01T21:00:00+07:00"
 _MESSAGE_ID: Final = Field(Text(), "its message id; one that has come before is taken for the same")
 _MESSAGE: Final = Shape(
     "a reaction",
@@ -82,31 +83,37 @@ GIVEN: Final = {
             "message_id": _MESSAGE_ID,
         },
         lambda event, properties, message_id, **_: Happens(event, properties, message_id),
+        example={"at": _WHEN, "event": "order_completed", "properties": {"total": 90000}},
     ),
     "identify": Shape(
         "a given identify",
         {**_TIMES, "identify": Field(Data(), "traits", required=True), "message_id": _MESSAGE_ID},
         lambda identify, message_id, **_: Identifies(identify, message_id),
+        example={"at": _WHEN, "identify": {"city": "Bandung"}},
     ),
     "consent": Shape(
         "a given consent",
         {**_TIMES, "consent": Field(Topics(), "what the person says", required=True, example={"offers": "out"})},
         lambda consent, **_: Consents(consent),
+        example={"at": _WHEN, "consent": {"offers": "out"}},
     ),
     "suppress": Shape(
         "a given suppression",
         {**_TIMES, "suppress": Field(CHANNEL, "the channel of the address", required=True)},
         lambda suppress, **_: Suppresses(suppress),
+        example={"at": _WHEN, "suppress": "email"},
     ),
     "message": Shape(
         "a given reaction",
         {**_TIMES, "message": Field(_MESSAGE, "what became of a message", required=True)},
         lambda message, **_: Reacts(**message),
+        example={"at": _WHEN, "message": {"step": "reminder", "was": "clicked"}},
     ),
     "enroll": Shape(
         "a given enrollment",
         {**_TIMES, "enroll": Field(_ENROLL, "by hand", required=True)},
         lambda enroll, **_: Enrolls(enroll["properties"]),
+        example={"at": _WHEN, "enroll": {"properties": {"code": "NADA10"}}},
     ),
 }
 
@@ -142,6 +149,7 @@ EXPECT: Final = {
             "between": Field(Between(), "from the first instant to the last"),
             "variant": Field(Text(), "to somebody in this variant"),
         },
+        example={"send": "reminder", "via": "email", "at": _WHEN},
     ),
     "withheld": Shape(
         "an expected withheld send",
@@ -149,13 +157,24 @@ EXPECT: Final = {
             "withheld": Field(Text(), "the id of a send step", required=True),
             "reason": Field(Choice(WITHHELD, "reason"), "why"),
         },
+        example={"withheld": "reminder", "reason": "no_consent"},
     ),
     "exit": Shape(
-        "an expected exit", {"exit": Field(Text(), "the reason", required=True, example="bought"), "at": _AT}
+        "an expected exit",
+        {"exit": Field(Text(), "the reason", required=True, example="bought"), "at": _AT},
+        example={"exit": "bought", "at": _WHEN},
     ),
-    "goal": Shape("an expected goal", {"goal": Field(_COUNT, "how many passages reached it", required=True)}),
-    "sends": Shape("expected sends", {"sends": Field(_COUNT, "how many messages went out", required=True)}),
-    "entries": Shape("expected entries", {"entries": Field(_COUNT, "how many passages began", required=True)}),
+    "goal": Shape(
+        "an expected goal",
+        {"goal": Field(_COUNT, "how many passages reached it", required=True)},
+        example={"goal": 1},
+    ),
+    "sends": Shape(
+        "expected sends", {"sends": Field(_COUNT, "how many messages went out", required=True)}, example={"sends": 0}
+    ),
+    "entries": Shape(
+        "expected entries", {"entries": Field(_COUNT, "how many passages began", required=True)}, example={"entries": 1}
+    ),
 }
 
 
@@ -260,14 +279,19 @@ def trial_shape(cast: Cast | None = None) -> Shape:
         "a test",
         {
             "name": Field(Text(), "what must come out, in a sentence", required=True, example="buyer gets no reminder"),
-            "contact": Field(ContactType(), "the person; exists before anything happens", required=True),
+            "contact": Field(
+                ContactType(),
+                "the person; exists before anything happens",
+                required=True,
+                example={"user_id": "ani", "email": "ani@example.com", "consent": ["offers"]},
+            ),
             "given": Field(
                 Items("things that happen", lambda node, reader: _read_given(node, reader, cast), GIVEN.values()),
                 "what happens",
                 default=(),
             ),
-            "from": Field(INSTANT, "when the clock begins; without it at the first thing given"),
-            "until": Field(INSTANT, "when it ends; without it when nothing is left to happen"),
+            "from": Field(INSTANT, "when the clock begins; without it at the first thing given", example=_WHEN),
+            "until": Field(INSTANT, "when it ends; without it when nothing is left to happen", example=_WHEN),
             "expect": Field(
                 Items(
                     "expectations",

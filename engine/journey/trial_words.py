@@ -110,14 +110,14 @@ class ContactType:
 _TRAIT: Final = Field(Anything(), "a trait")
 CONTACT: Final = {
     "user_id": Field(Text(), "what the app calls the person", example="ani"),
-    "anonymous_id": Field(Text(), "what a device calls them"),
+    "anonymous_id": Field(Text(), "what a device calls them", example="d-7f3a"),
     "email": Field(Text(), "an address", example="ani@example.com"),
     "phone": Field(Text(), "a number, the WhatsApp address too", example="+6281234567890"),
     "timezone": Field(ZONE, "where the person lives", example="Asia/Jakarta"),
     "locale": Field(Text(), "the person's language", example="id"),
-    "tags": Field(ListOf(Text()), "words on the person"),
+    "tags": Field(ListOf(Text()), "words on the person", example=["vip"]),
     "consent": Field(ConsentType(), "what the person has said yes to", example=["offers"]),
-    "suppressed": Field(ListOf(CHANNEL), "channels on which the address must not be used"),
+    "suppressed": Field(ListOf(CHANNEL), "channels on which the address must not be used", example=["email"]),
 }
 
 

@@ -69,6 +69,14 @@ class Enrollment:
     matched_ids: tuple[int, ...] = ()
     arriving: bool = False
 
+    def but(self, **changes: Any) -> Enrollment:
+        """This enrollment with some of its fields changed: `dataclasses.replace` at a fifth of its cost, because decisions
+        come by the ten thousand a second.
+        """
+        changed = object.__new__(Enrollment)
+        changed.__dict__.update(self.__dict__, **changes)
+        return changed
+
 
 @dataclass(frozen=True)
 class Event:

@@ -71,6 +71,11 @@ def too_fast(conn: Connection, journey: str, now: datetime) -> None:
     )
 
 
+def forget(conn: Connection, now: datetime) -> None:
+    """Remove the hours that nobody looks back to any more."""
+    pace.forget(conn, now - 2 * _LOOKED_BACK)
+
+
 def one_too_many(conn: Connection, journey: str, now: datetime) -> bool:
     """Pause the journey: somebody would get one message more than its steps allow. False when a person has just resumed it."""
     if _rests(conn, journey, now):

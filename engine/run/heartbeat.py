@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from channels.base import Adapter
 from engine.config import Config
-from engine.run import occurrences, schedule
+from engine.run import brake, occurrences, schedule
 from engine.run.loop import Outage
 from engine.run.machines import Machines
 from engine.run.refresh import refresh
@@ -93,6 +93,7 @@ def duties(running: Running) -> Sequence[Duty]:
         Duty(running, "schedules", timedelta(seconds=2), _fire_schedules),
         Duty(running, "segments", running.config.refresh, _refresh_segments),
         Duty(running, "sweep", timedelta(seconds=10), _sweep),
+        Duty(running, "pace", timedelta(hours=1), _forget_pace),
         Duty(running, "winners", timedelta(days=1), _crown_winners),
     )
 
@@ -121,3 +122,8 @@ def _sweep(running: Running, now: datetime) -> None:
         interrupted = runs.interrupt_lost(conn, now)
     if swept.lapsed or interrupted:
         log.warning("a worker is gone: %d sends and %d send runs were taken over", swept.lapsed, interrupted)
+
+
+def _forget_pace(running: Running, now: datetime) -> None:
+    with running.engine.begin() as conn:
+        brake.forget(conn, now)

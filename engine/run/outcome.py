@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
@@ -198,7 +198,7 @@ class Outcome:
         if new_id is None:
             self._ids = iter(enrollments.reserve_ids(self._conn, self._people))
             new_id = next(self._ids)
-        standing = Standing(item.journey, item.version_id, replace(newcomer, id=new_id))
+        standing = Standing(item.journey, item.version_id, newcomer.but(id=new_id))
         self.open.setdefault(item.contact.id, []).append(standing)
         self._new[new_id] = standing
         self.entered_here[item.contact.id, item.journey, newcomer.key] = newcomer.entered_at
@@ -210,7 +210,7 @@ class Outcome:
         group = self.open[contact]
         place = next(ix for ix, standing in enumerate(group) if standing.enrollment.id == changed.id)
         self._hear(group[place].journey, group[place].enrollment, changed)
-        group[place] = replace(group[place], enrollment=changed)
+        group[place] = group[place]._replace(enrollment=changed)
         if changed.id in self._new:
             self._new[changed.id] = group[place]
         else:

@@ -32,7 +32,9 @@ def _is_json(table: Table, column: str) -> bool:
 
 def as_json(value: Any) -> str | None:
     """JSON text for a jsonb column; None stays SQL null."""
-    return None if value is None else orjson.dumps(value, default=str).decode()
+    if value is None:
+        return None
+    return "{}" if value == {} else orjson.dumps(value, default=str).decode()
 
 
 def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:

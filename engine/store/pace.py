@@ -61,7 +61,7 @@ SELECT :journey, date_trunc('hour', s.intent_at, 'UTC'), count(*), true FROM sen
 WHERE s.journey = :journey AND s.intent_at >= :since AND s.intent_at < :hour GROUP BY 2
 ON CONFLICT (journey, hour) DO UPDATE SET sends = excluded.sends, counted = true
 """)
-_FORGET = text("DELETE FROM pace WHERE journey = :journey AND hour < :since")
+_FORGET = text("DELETE FROM pace WHERE hour < :since")
 _PAST = text("""
 SELECT coalesce(max(sends), 0) AS highest, min(hour) AS first FROM pace
 WHERE journey = :journey AND hour >= :since AND hour < :hour AND counted
@@ -91,12 +91,11 @@ def recount(conn: Connection, journey: str, hour: datetime) -> int:
 
 
 def past(conn: Connection, journey: str, hour: datetime, span: timedelta) -> Past:
-    """The hours before `hour`, no longer ago than `span`. Counts those that nobody has counted yet, and forgets older ones."""
+    """The hours before `hour`, no longer ago than `span`. Counts those that nobody has counted yet."""
     since = hour - span
-    conn.execute(_FORGET, {"journey": journey, "since": since})
     last = conn.scalar(_LAST_COUNTED, {"journey": journey})
     given = {"journey": journey, "hour": hour}
-    conn.execute(_COUNT, {**given, "since": since if last is None else last + HOUR})
+    conn.execute(_COUNT, {**given, "since": since if last is None else max(since, last + HOUR)})
     row = conn.execute(_PAST, {**given, "since": since}).one()
     return Past(row.highest, row.first)
 
@@ -104,3 +103,8 @@ def past(conn: Connection, journey: str, hour: datetime, span: timedelta) -> Pas
 def judge(conn: Connection, journey: str, hour: datetime, most: int | None) -> None:
     """From now on this hour may see `most` messages of the journey (None: any number)."""
     conn.execute(_JUDGE, {"journey": journey, "hour": hour, "most": most})
+
+
+def forget(conn: Connection, before: datetime) -> int:
+    """Remove hours that nobody looks back to; gives how many."""
+    return conn.execute(_FORGET, {"since": before}).rowcount

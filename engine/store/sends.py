@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from sqlalchemy import Connection, text
@@ -17,8 +17,7 @@ LEASE = timedelta(seconds=60)
 """How long a claim stands without being renewed, by the database's clock."""
 
 
-@dataclass(frozen=True)
-class NewSend:
+class NewSend(NamedTuple):
     """A message that a decision has planned; (enrollment_id, step, round) is the send key."""
 
     enrollment_id: int

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -15,8 +14,7 @@ from engine.store.bulk import insert_rows
 from engine.tables import signal
 
 
-@dataclass(frozen=True)
-class DueSignal:
+class DueSignal(NamedTuple):
     """A signal taken from the queue; `enrollment_id` is None when it concerns every journey of the contact."""
 
     id: int
@@ -25,8 +23,7 @@ class DueSignal:
     journey: str | None = None
 
 
-@dataclass(frozen=True)
-class ClaimedContact:
+class ClaimedContact(NamedTuple):
     """A contact whose row this transaction has locked."""
 
     id: int
@@ -73,7 +70,7 @@ def claim(conn: Connection, now: datetime, most: int, paused: Collection[str]) -
     """
     people: dict[int, ClaimedContact] = {}
     gone: set[int] = set()
-    for row in conn.execute(_CLAIM, {"now": now, "most": most, "paused": list(paused)}):
+    for row in conn.execute(_CLAIM, {"now": now, "most": most, "paused": list(paused)}).all():
         if row.merged_into is not None:
             gone.add(row.id)
         else:
@@ -88,7 +85,9 @@ def take(
 ) -> dict[int, list[DueSignal]]:
     """Remove the first `each` due signals of every claimed contact from the queue, in the order in which they must be decided."""
     taken: dict[int, list[DueSignal]] = defaultdict(list)
-    for row in conn.execute(_TAKE, {"contacts": list(contacts), "now": now, "paused": list(paused), "each": each}):
+    for row in conn.execute(
+        _TAKE, {"contacts": list(contacts), "now": now, "paused": list(paused), "each": each}
+    ).all():
         event = None
         if row.event is not None:
             event = Event(row.event, row.name, row.properties, row.occurred_at, row.received_at, row.starts)
@@ -103,8 +102,7 @@ def next_due(conn: Connection, after: datetime) -> datetime | None:
     return earliest
 
 
-@dataclass(frozen=True)
-class NewSignal:
+class NewSignal(NamedTuple):
     contact_id: int
     kind: str
     at: datetime

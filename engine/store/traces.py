@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -14,8 +13,7 @@ from engine.store.bulk import insert_rows
 from engine.tables import trace
 
 
-@dataclass(frozen=True)
-class NewTrace:
+class NewTrace(NamedTuple):
     contact_id: int
     enrollment_id: int | None
     journey: str
@@ -30,10 +28,6 @@ class NewTrace:
 _COLUMNS = ("contact_id", "enrollment_id", "journey", "at", "data", "version_id", "inputs", "decided")
 
 
-def _plain(line: TraceLine) -> dict[str, Any]:
-    return {"path": line.path, "wanted": line.wanted, "found": line.found, "result": line.result}
-
-
 def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
     """Append traces. `inputs` and `decided` may hold dataclasses: they are stored as mappings."""
     rows = (
@@ -42,7 +36,7 @@ def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
             t.enrollment_id,
             t.journey,
             t.at,
-            {"signal": t.signal, "lines": [_plain(line) for line in t.lines]},
+            {"signal": t.signal, "lines": t.lines},
             t.version_id,
             t.inputs,
             t.decided,
@@ -68,7 +62,13 @@ def inputs_of_contact(conn: Connection, contact_id: int, journey: str | None = N
     decided, signal, lines.
     """
     query = select(
-        trace.c.journey, trace.c.enrollment_id, trace.c.at, trace.c.version_id, trace.c.inputs, trace.c.decided, trace.c.data
+        trace.c.journey,
+        trace.c.enrollment_id,
+        trace.c.at,
+        trace.c.version_id,
+        trace.c.inputs,
+        trace.c.decided,
+        trace.c.data,
     ).where(trace.c.contact_id == contact_id, trace.c.inputs.is_not(None))
     if journey is not None:
         query = query.where(trace.c.journey == journey)

@@ -9,6 +9,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from engine.config import Config
+from engine.run.settings import Settings
 
 
 class Running(Protocol):
@@ -19,6 +20,9 @@ class Running(Protocol):
 
     @property
     def config(self) -> Config: ...
+
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def clock(self) -> Callable[[], datetime]: ...

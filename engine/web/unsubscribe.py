@@ -35,8 +35,8 @@ def unsubscribe_router(running: Running) -> APIRouter:
     def show(token: str) -> Response:
         found = subscription(running.engine, claims_of(token))
         if found is None:
-            return page("nobody.html", config=running.config)
-        return page("ask.html", config=running.config, subscription=found)
+            return page("nobody.html", config=running.settings().config)
+        return page("ask.html", config=running.settings().config, subscription=found)
 
     async def act(token: str, request: Request) -> Response:
         claims = claims_of(token)
@@ -53,8 +53,8 @@ def unsubscribe_router(running: Running) -> APIRouter:
             return Response("You are unsubscribed.\n", headers={"Cache-Control": "no-store"}, media_type="text/plain")
         found = None if done == "nobody" else await run_in_threadpool(subscription, running.engine, claims)
         if found is None:
-            return page("nobody.html", config=running.config)
-        return page("done.html", config=running.config, subscription=found)
+            return page("nobody.html", config=running.settings().config)
+        return page("done.html", config=running.settings().config, subscription=found)
 
     for path in _PATHS:
         in_schema = not path.endswith("/")

@@ -142,7 +142,9 @@ def test_a_folder_without_config_yaml_says_what_to_do(tmp_path: Path) -> None:
 
 def acting(root: Path, name: str, trigger: str, *steps: str) -> None:
     lines = "".join(f"  - {step}\n" for step in steps)
-    (root / "journeys" / f"{name}.yaml").write_text(f"journey: {name}\ntopic: offers\ntrigger: {trigger}\nsteps:\n{lines}")
+    (root / "journeys" / f"{name}.yaml").write_text(
+        f"journey: {name}\ntopic: offers\ntrigger: {trigger}\nsteps:\n{lines}"
+    )
 
 
 def test_an_unknown_journey_is_refused_where_it_is_started_or_waited_for(root: Path) -> None:

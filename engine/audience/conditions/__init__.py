@@ -13,5 +13,3 @@ KINDS = (
     score.KIND,
     combined.KIND,
 )
-
-LATER: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from engine.config import Config, read_config
 from engine.run.incoming import Incoming
 from engine.run.ingest import IngestResult, ingest
+from engine.run.settings import Standing
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SERVER_KEY = "server-key-0123456789"
@@ -53,6 +54,9 @@ class Shop:
 
     def clock(self) -> datetime:
         return self.now
+
+    def settings(self) -> Standing:
+        return Standing(self.config, "")
 
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)

@@ -103,7 +103,8 @@ def in_small_claims(stage: Rehearsal, scenario: Scenario, definitions: Definitio
         while True:
             while coming and coming[0].arrives <= stage.clock():
                 _take(app, coming.pop(0))
-            following = _duties(app, run)
+            quarter = (stage.clock() - scenario.start) % QUARTER == timedelta()
+            following = _duties(app, run, refreshing=quarter)
             quarters = (stage.clock() - scenario.start) // QUARTER + 1
             ahead = [coming[0].arrives] if coming else []
             ahead += [following] if following is not None else []
@@ -113,14 +114,14 @@ def in_small_claims(stage: Rehearsal, scenario: Scenario, definitions: Definitio
             stage.clock.move_to(instant)
 
 
-def _duties(app: App, run: SendRun) -> Any:
+def _duties(app: App, run: SendRun, *, refreshing: bool) -> Any:
     """All that is due; gives when the next thing is."""
     now = app.clock()
-    refresh(app.engine, app.config.fields, app.zone, now)
+    if refreshing:
+        refresh(app.engine, app.config.fields, app.zone, now)
     while True:
         done = occurrences.fire(app.engine, app.machines, app.zone, now)
         done += schedule.fire(app.engine, app.machines, app.zone, now, most=1)
-        refresh(app.engine, app.config.fields, app.zone, now)
         while advanced := advance(app.engine, app.machines, app.zone, now, most=1).contacts:
             done += advanced
         with app.engine.begin() as conn:

@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-DAYS = 12
+DAYS = 9
 QUARTER = timedelta(hours=6)
 STARTS = (
     datetime(2027, 3, 10, tzinfo=UTC),  # four days before the clocks of New York jump
@@ -71,7 +71,7 @@ def _scenario(draw: st.DrawFn) -> Scenario:
     journeys = {name: _journey(draw, name, start, names[:ix], names[ix + 1 :]) for ix, name in enumerate(names)}
     people = [f"p{number}" for number in range(draw(st.integers(1, 3)))]
     said = [_introduction(draw, who, start) for who in people]
-    said += draw(st.lists(_saying(people, start), min_size=3, max_size=14))
+    said += draw(st.lists(_saying(people, start), min_size=5, max_size=16))
     said = sorted(said, key=lambda each: each.arrives)
     return Scenario(start, journeys, tuple(_numbered(each, number) for number, each in enumerate(said)))
 
@@ -108,7 +108,7 @@ def _saying(draw: st.DrawFn, people: list[str], start: datetime) -> Saying:
             st.sampled_from(
                 [
                     {"tier": "gold"}, {"tier": "none"}, {"timezone": "America/New_York"}, {"timezone": "Asia/Jakarta"},
-                    {"consent": {"offers": "out"}}, {"renews": (start + timedelta(days=9)).date().isoformat()},
+                    {"consent": {"offers": False}}, {"renews": (start + timedelta(days=7)).date().isoformat()},
                 ]
             )
         )  # fmt: skip
@@ -139,8 +139,8 @@ def _saying(draw: st.DrawFn, people: list[str], start: datetime) -> Saying:
 
 def _minutes() -> st.SearchStrategy[int]:
     """Often the same instants as waits end at."""
-    hours = st.integers(1, 24 * 6).map(lambda hour: hour * 60)
-    return hours | st.integers(1, 24 * 60 * 6)
+    hours = st.integers(1, 24 * 4).map(lambda hour: hour * 60)
+    return hours | st.integers(1, 24 * 60 * 4)
 
 
 # --- journeys ---------------------------------------------------------------------------------------------------------
@@ -184,7 +184,9 @@ def _journey(draw: Draw, name: str, start: datetime, before: list[str], later: l
 
 def _trigger(draw: Draw, start: datetime, before: list[str]) -> tuple[dict[str, Any], bool]:
     """And whether something is handed over with it."""
-    kind = draw(st.sampled_from(["event"] * 6 + ["enters", "leaves", "date", "dates", "schedule", "at", "other", "other"]))
+    kind = draw(
+        st.sampled_from(["event"] * 6 + ["enters", "leaves", "date", "dates", "schedule", "at", "other", "other"])
+    )
     segment = draw(st.sampled_from(sorted(SEGMENTS)))
     clock = draw(_clock())
     match kind:
@@ -290,12 +292,19 @@ def _steps(writing: _Writing, deep: int, most: int, *, may_exit: bool, least: in
 
 def _step(writing: _Writing, kind: str, deep: int) -> dict[str, Any]:
     draw = writing.draw
-    named = {} if draw(st.integers(0, 2)) == 0 else {"id": writing.new_id(kind)}
+    if kind in _PLAIN and kind != "send":
+        named = {} if draw(st.integers(0, 2)) == 0 else {"id": writing.new_id(kind)}
+    elif kind in ("branch", "repeat"):
+        named = {"id": writing.new_id(kind)}
     match kind:
         case "wait":
             return {"wait": _wait(writing), **named}
         case "send":
-            step = {"id": writing.new_id("send"), "send": "hello", "via": draw(st.sampled_from(["sms", ["whatsapp", "sms"]]))}
+            step = {
+                "id": writing.new_id("send"),
+                "send": "hello",
+                "via": draw(st.sampled_from(["sms", ["whatsapp", "sms"]])),
+            }
             if draw(st.integers(0, 2)) == 0:
                 step["expires"] = draw(st.sampled_from(["30m", "6h", "1d"]))
             return step
@@ -304,7 +313,10 @@ def _step(writing: _Writing, kind: str, deep: int) -> dict[str, Any]:
         case "emit":
             return {"emit": GIVEN_BY_STEPS, "properties": {"n": draw(st.integers(0, 3)), "id": "a"}, **named}
         case "webhook":
-            return {"webhook": {"url": "https://crm.example.com/hook", "body": {"who": "{{ contact.user_id }}"}}, **named}
+            return {
+                "webhook": {"url": "https://crm.example.com/hook", "body": {"who": "{{ contact.user_id }}"}},
+                **named,
+            }
         case "start" if writing.later:
             return {"start": draw(st.sampled_from(writing.later)), **named}
         case "wait_for":
@@ -329,12 +341,13 @@ def _step(writing: _Writing, kind: str, deep: int) -> dict[str, Any]:
             return {"repeat": {"up_to": draw(st.integers(1, 3)), **every, **while_, "do": do}, **named}
         case "experiment":
             writing.experiments += 1
+            name = f"x{writing.experiments}"
             weight = draw(st.sampled_from([0, 30, 50]))
             variants = {
                 "a": {"weight": weight, "do": _steps(writing, deep, 2, may_exit=True)},
                 "b": {"weight": 100 - weight, "do": _steps(writing, deep, 2, may_exit=False)},
             }
-            return {"experiment": {"name": f"x{writing.experiments}", "variants": variants}}
+            return {"experiment": {"name": name, "variants": variants}}
     return {"wait": "1h"}
 
 
