@@ -20,6 +20,7 @@ from stand import NOW, make_workspace, open_fresh, prepare
 
 from engine.app import App, VirtualClock
 from engine.run.advance import advance
+from engine.run.garbage import collect_rarely
 
 _BARE = text("""
 WITH due AS (
@@ -80,6 +81,7 @@ def run(root: Path, people: int, work: Callable[[App], None]) -> tuple[Measured,
     app = open_fresh(root, VirtualClock(NOW))
     try:
         prepare(app, people)
+        collect_rarely()  # as `alur work` does
         with metered(app.root / ".alur") as meter:
             work(app)
         with app.engine.connect() as conn:

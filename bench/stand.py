@@ -52,7 +52,7 @@ def make_workspace(root: Path, port: int, threads: int) -> Path:
 def open_fresh(root: Path, clock: VirtualClock) -> App:
     app = open_app(root, clock)
     with app.engine.begin() as conn:
-        tables = "contact, identity, consent, event, enrollment, signal, trace, send, attempt, send_run, journey, journey_version"
+        tables = "contact, identity, consent, event, enrollment, signal, trace, send, attempt, send_run, journey, journey_version, pace, bucket"
         conn.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
     app.templates.problems()  # compiled once per template version, not per mail
     catalog = load(root)

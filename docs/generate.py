@@ -14,6 +14,8 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import time, timedelta
+from itertools import groupby
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Final
@@ -28,9 +30,10 @@ from engine.config.types import ChannelType, MapOf
 from engine.document import word_value
 from engine.draw import svg
 from engine.grammar import Field, Later, Shape, Type
+from engine.journey.in_flight import InFlight
 from engine.journey.journey import JOURNEY
 from engine.journey.machine import compile_journey
-from engine.journey.rules import ENTRY, EXIT_RULES, GOAL
+from engine.journey.rules import ENTRY, EXIT_RULES, GOAL, Reentry
 from engine.journey.steps import KINDS as STEPS
 from engine.journey.trial_reading import EXPECT, GIVEN, trial_shape
 from engine.journey.trial_words import CONTACT
@@ -130,18 +133,26 @@ def _of_field(name: str, field: Field) -> Iterator[tuple[str, str, str, str]]:
             yield path, inner.expected, field.about, _default(field)
 
 
+_SHOWN: Final[dict[type, Callable[[Any], str]]] = {
+    str: str,
+    int: str,
+    float: "{:g}".format,
+    bool: lambda flag: "true" if flag else "false",
+    tuple: ", ".join,
+    time: "{:%H:%M}".format,
+    timedelta: lambda span: f"{span / timedelta(hours=1):g}h",
+    Window: lambda window: window.text,
+    Reentry: lambda reentry: reentry.rule,
+    InFlight: lambda in_flight: in_flight.rule,
+}
+
+
 def _default(field: Field) -> str:
     if field.required:
         return "required"
-    match field.default:
-        case None | () | {}:
-            return "none"
-        case Window(text=text):
-            return f"`{text}`"
-        case bool():
-            return f"`{'true' if field.default else 'false'}`"
-        case _:
-            return f"`{field.default}`"
+    show = _SHOWN.get(type(field.default))
+    said = show(field.default) if show is not None else ""
+    return f"`{said}`" if said else "none"
 
 
 def _table(head: tuple[str, ...], rows: Any) -> str:
@@ -171,6 +182,29 @@ _TEST: Final[dict[str, Any]] = {
 }
 
 
+_ABOUT_EXIT: Final = {
+    "event": "the person did something since the trigger's own time",
+    "leaves": "a membership that held at or after entry has ended",
+    "when": "a condition holds",
+}
+_ABOUT_GIVEN: Final = {
+    "event": "the person does something",
+    "identify": "an app says what it knows of them",
+    "consent": "the person says yes or no to topics, on every channel",
+    "suppress": "their address on this channel must not be used any more",
+    "message": "something becomes of the newest message of a step",
+    "enroll": "somebody enrolls them by hand",
+}
+_ABOUT_EXPECT: Final = {
+    "send": "a message goes out; each line needs one of its own",
+    "withheld": "a message is withheld",
+    "exit": "a passage ends so",
+    "goal": "so many passages reach the goal",
+    "sends": "so many messages go out",
+    "entries": "so many passages begin",
+}
+
+
 @dataclass(frozen=True)
 class Element:
     """One thing that a journey may say: `example` as an author writes it, `whole` a journey that has it."""
@@ -195,7 +229,9 @@ def elements() -> Iterator[Element]:
         yield _key("Keys of `entry`", name, field, lambda part: {"trigger": {"enters": "vips"}, "entry": part})
     for word, rule in EXIT_RULES.items():
         example = flow(rule.example or {})
-        yield Element("Rules of `exit`", word, "a way out", example, journey({"exit": [rule.example]}), _rows(rule))
+        yield Element(
+            "Rules of `exit`", word, _ABOUT_EXIT[word], example, journey({"exit": [rule.example]}), _rows(rule)
+        )
     for name, field in GOAL.fields.items():
         yield _key("Keys of `goal`", name, field, lambda part: {"goal": {"event": "order_completed", **part}})
     for name, field in DELIVERY.fields.items():
@@ -203,7 +239,7 @@ def elements() -> Iterator[Element]:
     for verb, kind in STEPS.items():
         example = kind.example.strip("\n")
         whole = journey({}, leave_out=("steps",)) + "steps:\n" + indent(example, "  ") + "\n"
-        yield Element("Steps", verb, kind.about, example, whole, _rows(kind.shape) if kind.shape else ())
+        yield Element("Steps", verb, kind.about, example, whole, _rows(kind.shape))
     for kind_of in CONDITIONS:
         for word, told in kind_of.told.items():
             name = f"{word}FIELD" if word == "contact." else f"{word}PATH" if word.endswith(".") else word
@@ -217,7 +253,9 @@ def elements() -> Iterator[Element]:
             f"{key}: {flow(value)}\n"
             for key, value in ({"segment": "loyal", "where": {"contact.tier": "gold"}} | example).items()
         )
-        yield Element("Keys of a segment", name, field.about, _lines(example), whole, (_row(name, field),))
+        yield Element(
+            "Keys of a segment", name, field.about, f"{name}: {flow(field.example)}", whole, (_row(name, field),)
+        )
 
 
 def _of_tests() -> Iterator[Element]:
@@ -234,7 +272,7 @@ def _of_tests() -> Iterator[Element]:
         yield Element(
             "`given` of a test",
             word,
-            shape.what,
+            _ABOUT_GIVEN[word],
             f"- {flow(example)}",
             journey(tests({"given": [example]})),
             _rows(shape),
@@ -244,7 +282,7 @@ def _of_tests() -> Iterator[Element]:
         yield Element(
             "`expect` of a test",
             word,
-            shape.what,
+            _ABOUT_EXPECT[word],
             f"- {flow(example)}",
             journey(tests({"expect": [example]})),
             _rows(shape),
@@ -258,7 +296,9 @@ def _of_tests() -> Iterator[Element]:
 
 def _key(section: str, name: str, field: Field, place: Callable[[dict[str, Any]], dict[str, Any]]) -> Element:
     example = {name: field.example}
-    return Element(section, name, field.about, _lines(example), journey(place(example)), (_row(name, field),))
+    return Element(
+        section, name, field.about, f"{name}: {flow(field.example)}", journey(place(example)), (_row(name, field),)
+    )
 
 
 def journey(part: dict[str, Any], leave_out: tuple[str, ...] = ()) -> str:
@@ -273,17 +313,6 @@ def _asking(condition: str) -> str:
         "  - {id: reminder, send: cart_reminder, via: email}\n  - wait_for: {event: order_completed, timeout: 1d}\n"
     )
     return journey({}, leave_out=("steps",)) + f"steps:\n{before}{indent(asking, '  ')}"
-
-
-def _lines(value: dict[str, Any]) -> str:
-    """A mapping as a block; what is inside stays on one line, but for the items of a list."""
-    lines = []
-    for key, inner in value.items():
-        if isinstance(inner, list) and inner and isinstance(inner[0], dict):
-            lines += [f"{key}:", *(f"  - {flow(item)}" for item in inner)]
-        else:
-            lines.append(f"{key}: {flow(inner)}")
-    return "\n".join(lines)
 
 
 def flow(value: Any) -> str:
@@ -310,30 +339,25 @@ def _row(name: str, field: Field) -> tuple[str, str, str, str]:
 def reference() -> str:
     """Every element with what it is, what may stand there, and an example."""
     parts: list[str] = []
-    section = ""
-    for element in elements():
-        if element.section != section:
-            section = element.section
-            parts.append(f"### {section}\n")
-        parts.append(f"**`{element.name}`**: {element.about}.\n")
-        if len(element.rows) == 1 and element.rows[0][0] == element.name:
-            _, expected, _, default = element.rows[0]
-            parts.append(
-                f"{_sentence(expected)}{f' Without it: {default}.' if default not in ('required', 'none') else ''}{' Required.' if default == 'required' else ''}\n"
-            )
-        elif element.rows:
-            parts.append(
-                _table(
-                    ("key", "what stands there", "what it is", "default"),
-                    [(f"`{row[0]}`", *row[1:]) for row in element.rows],
-                )
-            )
-        parts.append(f"```yaml\n{element.example}\n```\n")
+    for section, found in groupby(elements(), key=lambda element: element.section):
+        parts.append(f"### {section}\n")
+        some = list(found)
+        if any(element.rows[1:] or "\n" in element.example for element in some):
+            parts += [_block(element) for element in some]
+        else:
+            head = ("", "what it is", *(("what stands there", "default") if some[0].rows else ()), "example")
+            parts.append(_table(head, [_cells(element) for element in some]))
     return "\n".join(parts)
 
 
-def _sentence(expected: str) -> str:
-    return f"{expected[:1].upper()}{expected[1:]}."
+def _block(element: Element) -> str:
+    head = ("key", "what stands there", "what it is", "default")
+    keys = f"\n{_table(head, [(f'`{row[0]}`', *row[1:]) for row in element.rows])}" if element.rows else ""
+    return f"`{element.name}`: {element.about}.\n{keys}\n```yaml\n{element.example}\n```\n"
+
+
+def _cells(element: Element) -> tuple[str, ...]:
+    return f"`{element.name}`", element.about, *(element.rows[0][1::2] if element.rows else ()), f"`{element.example}`"
 
 
 if __name__ == "__main__":

@@ -349,8 +349,9 @@ trace = Table(
     _instant("at"),
     Column("data", JSONB, nullable=False),  # signal, lines (path, wanted, found, result)
     Column("version_id", BigInteger),
-    Column("inputs", JSONB),  # all that `decide` was given besides the machine, and its clock: for a replay
-    Column("decided", JSONB),  # where the enrollment stood afterwards, and the effects
+    # For a replay; as text, because no query looks inside and PostgreSQL takes long to make JSONB of it.
+    Column("inputs", Text),  # JSON: all that `decide` was given besides the machine, and its clock
+    Column("decided", Text),  # digest of where the enrollment stood afterwards, and of the effects
     Index(None, "contact_id", "at"),
     Index(None, "enrollment_id"),
 )

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, extract, func, literal, not_, or_
+from sqlalchemy import ColumnElement, and_, extract, func, literal, not_, or_, select
+from sqlalchemy import literal_column as constant
 
 from engine.audience.operands import Operand
 from engine.audience.operation import Operator
 from engine.audience.scope import Clock
-from engine.audience.value import One, Subject, Test
+from engine.audience.value import One, Subject
 from engine.document import Node, Scalar, Sequence
 from engine.grammar import INVALID, FieldType, Invalid, Reader, any_of, shown, suggestion, text_schema
 from engine.moments import WEEKDAYS, WINDOW, Window
@@ -105,8 +106,27 @@ def days_schema() -> dict[str, Any]:
 # --- what they ask ----------------------------------------------------------------------------------------------------
 
 
-def _day(one: One, clock: Clock) -> ColumnElement[Any]:
-    return func.coalesce(one.day(), clock.day_of(one.instant()))
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """What a value is in time: `day` where it is a date, `instant` where it is one, and the day it lies on in either case."""
+
+    day: ColumnElement[Any]
+    instant: ColumnElement[Any]
+    lies_on: ColumnElement[Any]
+
+
+def _when(subject: Subject, clock: Clock, asked: Callable[[_Moment], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Whether `asked` holds of the value, of a list for any item."""
+
+    def test(one: One) -> ColumnElement[bool]:
+        # OFFSET 0 keeps PostgreSQL from reading the text anew for every part of what is asked.
+        read = select(one.day().label("day"), one.instant().label("instant")).correlate_except(None)
+        known = read.offset(constant("0")).subquery()
+        day, instant = known.c.day, known.c.instant
+        moment = _Moment(day, instant, func.coalesce(day, clock.day_of(instant)))
+        return select(asked(moment)).select_from(known).correlate_except(known).scalar_subquery()
+
+    return subject.any(test)
 
 
 def _compares(
@@ -114,9 +134,9 @@ def _compares(
 ) -> ColumnElement[bool]:
     bound = other.bound()
     if other.kind == "date":
-        return subject.any(lambda one: compare(_day(one, clock), bound))
+        return _when(subject, clock, lambda moment: compare(moment.lies_on, bound))
     day = clock.day_of(bound)
-    return subject.any(lambda one: or_(compare(one.instant(), bound), compare(one.day(), day)))
+    return _when(subject, clock, lambda moment: or_(compare(moment.instant, bound), compare(moment.day, day)))
 
 
 def _between(
@@ -124,7 +144,7 @@ def _between(
 ) -> ColumnElement[bool]:
     """In [first, last]: an instant exactly, a date if the window touches that day."""
     days = clock.day_of(first), clock.day_of(last)
-    return subject.any(lambda one: or_(one.instant().between(first, last), one.day().between(*days)))
+    return _when(subject, clock, lambda moment: or_(moment.instant.between(first, last), moment.day.between(*days)))
 
 
 def _within_last(subject: Subject, spans: tuple[Span], clock: Clock) -> ColumnElement[bool]:
@@ -136,27 +156,21 @@ def _within_next(subject: Subject, spans: tuple[Span], clock: Clock) -> ColumnEl
 
 
 def _day_is(subject: Subject, days: tuple[Day, ...], clock: Clock) -> ColumnElement[bool]:
-    return subject.any(lambda one: or_(*(day.is_it(_day(one, clock), clock) for day in days)))
+    return _when(subject, clock, lambda moment: or_(*(day.is_it(moment.lies_on, clock) for day in days)))
 
 
 def _anniversary(subject: Subject, flag: tuple[Operand], clock: Clock) -> ColumnElement[bool]:
-    today = subject.any(_comes_round(clock))
-    there = subject.any(lambda one: _day(one, clock).is_not(None))
+    today = _when(subject, clock, lambda moment: _comes_round(moment.lies_on, clock.today))
+    there = _when(subject, clock, lambda moment: moment.lies_on.is_not(None))
     return today if flag[0].value else and_(there, not_(today))
 
 
-def _comes_round(clock: Clock) -> Test:
+def _comes_round(day: ColumnElement[Any], today: ColumnElement[Any]) -> ColumnElement[bool]:
     """The same month and day in a later year; of 29 February in a common year the 28th."""
-    today = clock.today
-
-    def test(one: One) -> ColumnElement[bool]:
-        day = _day(one, clock)
-        same = and_(_part("month", day) == _part("month", today), _part("day", day) == _part("day", today))
-        leap = and_(_part("month", day) == 2, _part("day", day) == 29)
-        last = and_(_part("month", today) == 2, _part("day", today) == 28, _part("day", today + literal(1)) == 1)
-        return and_(_part("year", day) < _part("year", today), or_(same, and_(leap, last)))
-
-    return test
+    same = and_(_part("month", day) == _part("month", today), _part("day", day) == _part("day", today))
+    leap = and_(_part("month", day) == 2, _part("day", day) == 29)
+    last = and_(_part("month", today) == 2, _part("day", today) == 28, _part("day", today + literal(1)) == 1)
+    return and_(_part("year", day) < _part("year", today), or_(same, and_(leap, last)))
 
 
 def _part(name: str, day: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Date, FromClause, case, cast, func
@@ -194,4 +194,4 @@ class ConditionKind:
 
     words: tuple[str, ...]
     read: Callable[[Scalar, Node, Place], Condition | Invalid]
-    told: Mapping[str, Word] = field(default_factory=dict)
+    told: Mapping[str, Word]

@@ -44,7 +44,10 @@ SEGMENT = Shape(
         "segment": Field(NAME, "the segment's name, same as the file's", required=True, example="loyal"),
         "description": Field(Text(), "what it is for, in a sentence", example="Bought in the last 90 days."),
         "where": Field(
-            ConditionType(matched=False, enrolled=False), "the condition that makes a member", required=True
+            ConditionType(matched=False, enrolled=False),
+            "the condition that makes a member",
+            required=True,
+            example={"did": {"event": "order_completed", "within": "90d"}},
         ),
     },
     Segment,

@@ -258,7 +258,8 @@ class Loose(Json):
 
     def _any_item(self, test: Test) -> ColumnElement[bool]:
         item = func.jsonb_array_elements(self.json, type_=JSONB).column_valued()
-        found: Select[Any] = select(constant("1")).where(test(Json(item, _own_text(item), self.items)))
+        test_of_item = test(Json(item, _own_text(item), self.items))
+        found: Select[Any] = select(constant("1")).select_from(item.scalar_alias).where(test_of_item)
         return found.correlate_except(item.scalar_alias).exists()
 
 
@@ -289,7 +290,9 @@ class Spread:
 
     def any(self, test: Test) -> ColumnElement[bool]:
         froms, value = self._values()
-        found: Select[Any] = select(constant("1")).select_from(*froms).where(test(Json(value, _own_text(value), self.items)))
+        found: Select[Any] = (
+            select(constant("1")).select_from(*froms).where(test(Json(value, _own_text(value), self.items)))
+        )
         return found.correlate_except(*froms).exists()
 
     def numbers(self, gather: Callable[[ColumnElement[Any]], ColumnElement[Any]]) -> ColumnElement[Any]:

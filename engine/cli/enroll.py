@@ -90,8 +90,9 @@ def _told(journey: str, knocking: int, inside: int, *, rehearsed: bool, dry_run:
     if dry_run:
         return f"{journey} would let in {inside:,} of {plural(knocking, 'person', 'people')}; nobody was enrolled"
     if rehearsed:
-        let = "lets them in" if inside else "does not let them in (see above)"
-        return f"{journey} {let}; `alur why` tells what follows"
+        if not inside:
+            return f"{journey} does not let them in (see above)"
+        return f"{journey} lets them in: `alur run` carries it out, then `alur why` tells what follows"
     return f"{plural(knocking, 'person knocks', 'people knock')} at {journey}; `alur run` decides who is let in"
 
 

@@ -38,6 +38,7 @@ def init(folder: _Folder = HERE, secrets: _Secrets = False) -> None:
     go = "" if folder.resolve() == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
     typer.echo("Next:")
     typer.echo(f"  {go}alur validate    # what is wrong in the files: nothing")
+    typer.echo("  alur test        # play the journeys' tests on a clock of their own")
     typer.echo("  alur apply       # make what the files say what runs")
     typer.echo("  alur run         # take events in, decide, send")
 

@@ -41,7 +41,7 @@ program = typer.Typer(
 A marketer writes journeys in YAML; Alur checks them, runs them for everybody that an event, a segment or a date
 brings in, and never mails a person who said no.
 
-First steps: `alur init shop`, `cd shop`, `alur validate`, `alur apply`, `alur run`.""",
+First steps: `alur init shop`, `cd shop`, `alur validate`, `alur test`, `alur apply`, `alur run`.""",
     epilog="`alur COMMAND --help` explains a command and shows an example.",
     no_args_is_help=True,
     rich_markup_mode="markdown",

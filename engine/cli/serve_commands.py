@@ -15,7 +15,9 @@ def run(workspace: WorkspaceOption = HERE) -> None:
     Example: `alur run`
     """
     from engine.cli.serve import serve_all
+    from engine.run.garbage import collect_rarely
 
+    collect_rarely()
     serve_all(workspace.resolve())
 
 
@@ -27,7 +29,9 @@ def work(workspace: WorkspaceOption = HERE) -> None:
     Example: `alur work --workspace /srv/shop`
     """
     from engine.cli.serve import serve_work
+    from engine.run.garbage import collect_rarely
 
+    collect_rarely()
     serve_work(workspace.resolve())
 
 

@@ -16,13 +16,7 @@ def definitions() -> dict[str, dict[str, Any]]:
     """What `{"$ref": "#/definitions/NAME"}` in the schema of any part of the language stands for."""
     return {
         "steps": {"type": "array", "items": _STEP},
-        "step": any_of(
-            *(
-                {**kind.shape.schema(), "description": kind.about}
-                for kind in STEP_KINDS.values()
-                if kind.shape is not None
-            )
-        ),
+        "step": any_of(*({**kind.shape.schema(), "description": kind.about} for kind in STEP_KINDS.values())),
         "condition": _condition(),
         "operation": demand_schema(),
     }

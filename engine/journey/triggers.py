@@ -175,7 +175,7 @@ class TriggerKind:
 
     about: str
     shape: Shape
-    example: str = ""
+    example: str
     has_event: bool = False
 
     def read(self, node: Mapping, reader: Reader) -> Any:

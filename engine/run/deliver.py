@@ -45,6 +45,7 @@ _GIVE_UP = timedelta(days=3)
 _THROTTLED = 5.0
 """Seconds after which a message is tried again that the channel's throttle kept from going."""
 
+
 class Courier:
     """One thread's lines to the providers. Not thread-safe; each thread has its own."""
 

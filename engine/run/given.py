@@ -55,15 +55,23 @@ def read_given(lines: Iterable[str], file: str) -> list[Given]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                found.append(_read(orjson.loads(line), number))
+                found.append(_read(_object(line), number))
             except ValueError as error:
                 raise GivenRefusedError(f"{file}:{number}: {error}") from error
     return sorted(found, key=lambda given: given.arrives)  # stable: the file's order within an instant
 
 
-def _read(said: Any, number: int) -> Given:
+def _object(line: str) -> Mapping[str, Any]:
+    try:
+        said = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"expected a JSON object, and this is no JSON: {error.msg} at character {error.pos + 1}") from error
     if not isinstance(said, Mapping):
-        raise ValueError("expected a JSON object")  # as orjson's own, told with its line
+        raise ValueError("expected a JSON object")  # noqa: TRY004  told with its line, like all that is wrong with one
+    return said
+
+
+def _read(said: Mapping[str, Any], number: int) -> Given:
     payload = dict(said) if "type" in said else _long(said)
     payload.setdefault("messageId", f"{SOURCE}-{number}")
     who = payload.get("userId") or payload.get("anonymousId")
@@ -93,5 +101,6 @@ def _instant(said: Mapping[str, Any], name: str) -> datetime:
         instant = None
     if instant is None or instant.tzinfo is None:
         short = "at" if name == "timestamp" else name
-        raise ValueError(f"expected an instant with its offset as '{short}', found '{value}'")
+        found = "it is missing" if value is None else f"found '{value}'"
+        raise ValueError(f"expected an instant with its offset as '{short}' (2026-03-01T20:00:00+07:00), {found}")
     return instant

@@ -102,7 +102,9 @@ class _Group:
         exited = self._exited(group)
         rules = {send.id: self._rules(send, defaults) for send in group}
         crowd = self._crowd(group, rules)
-        intended: dict[int, dict[int, datetime]] = defaultdict(dict, {c: dict(found) for c, found in crowd.intents.items()})
+        intended: dict[int, dict[int, datetime]] = defaultdict(
+            dict, {c: dict(found) for c, found in crowd.intents.items()}
+        )
         for send in sorted(group, key=_precedence):
             counted = [at for id_, at in intended[send.contact_id].items() if id_ != send.id]
             ahead = sum(_precedence(other) < _precedence(send) for other in crowd.due.get(send.contact_id, ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from sqlalchemy import Connection
@@ -36,12 +36,17 @@ class Running:
 class Machines:
     """All versions that people stand on. `fields`: declared types of contact fields, which conditions compare by.
     `holdout`: the share of people who are held out of all marketing journeys. `organisation`: for whom texts are rendered.
+    `priority`: of journeys that name none.
     """
 
     def __init__(
-        self, fields: Mapping[str, FieldType], holdout: float = 0.0, organisation: Organisation = _NAMELESS
+        self,
+        fields: Mapping[str, FieldType],
+        holdout: float = 0.0,
+        organisation: Organisation = _NAMELESS,
+        priority: int | None = None,
     ) -> None:
-        self._fields = fields
+        self._fields, self._priority = fields, priority
         self.holdout = holdout
         self.texts = Texts(organisation)
         self._by_version: dict[int, Machine] = {}
@@ -61,7 +66,7 @@ class Machines:
             raise self._broken[version_id]
         name, source = journeys.version_source(conn, version_id)
         try:
-            machine = compile_journey(read_source(name, source, self._fields))
+            machine = self._with_priority(compile_journey(read_source(name, source, self._fields)))
         except WorkspaceError as error:
             log.warning(
                 "version %d of journey '%s' can't be read any more, nobody moves in it: %s", version_id, name, error
@@ -71,6 +76,11 @@ class Machines:
         with self._lock:
             self._by_version[version_id] = machine
         return machine
+
+    def _with_priority(self, machine: Machine) -> Machine:
+        if machine.delivery.priority is not None:
+            return machine
+        return replace(machine, delivery=replace(machine.delivery, priority=self._priority))
 
     def known(self, version_id: int) -> Machine:
         """A version that `version` has read before."""

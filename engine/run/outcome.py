@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from engine.config.values import PRIORITY
 from engine.journey.machine import Machine
-from engine.journey.replay import Decided, Inputs
+from engine.journey.replay import Inputs, digest, written
 from engine.journey.values import (
     Answer,
     Assign,
@@ -180,7 +180,7 @@ class Outcome:
     def _trace(self, item: Item, enrollment_id: int | None, decision: Decision) -> NewTrace:
         assert item.facts is not None
         standing = item.standing.enrollment if item.standing is not None else None
-        given = Inputs(self._now, item.signal, standing, item.facts)
+        given = written(Inputs(self._now, item.signal, standing, item.facts))
         return NewTrace(
             item.contact.id,
             enrollment_id,
@@ -190,7 +190,7 @@ class Outcome:
             decision.trace,
             item.version_id,
             given,
-            Decided(decision.enrollment, decision.effects),
+            digest(decision),
         )
 
     def _enter(self, item: Item, newcomer: Enrollment) -> int:

@@ -39,7 +39,9 @@ class PlanFile:
 
 
 def read_plan(path: Path) -> PlanFile:
-    """The plan in a file that `PlanFile.write` has written. Raises `PlanFileError`, or OSError."""
+    """The plan in a file that `PlanFile.write` has written. Raises `PlanFileError`, or OSError when it can't be read."""
+    if not path.exists():
+        raise PlanFileError(f"no plan {path}: `alur plan -o {path}` writes one")
     try:
         data = orjson.loads(path.read_bytes())
         if data["alur_plan"] != _FORMAT:

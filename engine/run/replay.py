@@ -44,4 +44,4 @@ def _again(conn: Connection, machines: Machines, stored: dict[str, Any]) -> Repl
         return ReplayedDecision(*known, "unreadable", str(error))
     if replayed.same:
         return ReplayedDecision(*known, "same")
-    return ReplayedDecision(*known, "different", {"lines": replayed.lines, "decided": replayed.decided})
+    return ReplayedDecision(*known, "different", replayed.lines)

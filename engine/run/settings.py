@@ -70,9 +70,7 @@ class LiveSettings:
         except WorkspaceError as error:
             log.warning("config.yaml can't be read any more, what it said before holds: %s", error)
             return
-        live = replace(
-            self._standing.config, organisation=new.organisation, topics=new.topics, delivery=new.delivery
-        )
+        live = replace(self._standing.config, organisation=new.organisation, topics=new.topics, delivery=new.delivery)
         self._standing = Standing(live, hash_)
         log.info("config.yaml was read again: organisation, topics and delivery hold from now on")
 

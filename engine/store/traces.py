@@ -21,15 +21,15 @@ class NewTrace(NamedTuple):
     signal: str
     lines: Sequence[TraceLine]
     version_id: int | None = None
-    inputs: Any = None
-    decided: Any = None
+    inputs: str | None = None
+    decided: str | None = None
 
 
 _COLUMNS = ("contact_id", "enrollment_id", "journey", "at", "data", "version_id", "inputs", "decided")
 
 
 def write(conn: Connection, traces: Iterable[NewTrace]) -> int:
-    """Append traces. `inputs` and `decided` may hold dataclasses: they are stored as mappings."""
+    """Append traces."""
     rows = (
         (
             t.contact_id,

@@ -76,6 +76,26 @@ def test_a_good_workspace_has_no_problems(root: Path) -> None:
             "6:12: unknown template 'wellcome' in templates/email or templates/sms (did you mean 'welcome'?)",
         ),
         ("via: [email, sms]", "via: email, vars: {a: '{{ 7 * '}", "6:43: vars.a: "),
+        (
+            "in_segment: buyers",
+            "subscribed: {topic: ofers}",
+            "8:36: unknown topic 'ofers' (did you mean 'offers'?)",
+        ),
+        (
+            "in_segment: buyers",
+            "message: {step: welcom, was: opened}",
+            "8:32: unknown send step 'welcom' (did you mean 'welcome'?)",
+        ),
+        (
+            "in_segment: buyers",
+            "message: {template: bye, was: opened}",
+            "8:36: unknown template among those that this journey sends: 'bye' (one of: welcome)",
+        ),
+        (
+            "trigger: {event: signed_up}",
+            "trigger: {event: signed_up, where: {message: {step: welcome, was: sent}}}",
+            "3:37: 'message' is about messages of an enrollment; here nobody is under way yet",
+        ),
     ],
 )
 def test_a_name_that_nothing_carries_is_refused_where_it_stands(root: Path, old: str, new: str, problem: str) -> None:
@@ -113,6 +133,15 @@ def test_one_bad_journey_is_refused_alone(root: Path) -> None:
     assert set(catalog.definitions.journeys) == {"hello"}
     assert catalog.definitions.broken == {"bad"}
     assert {problem.file for problem in catalog.problems} == {"journeys/bad.yaml"}
+
+
+def test_a_segment_may_ask_for_subscriptions_to_topics_that_exist_and_not_for_messages(root: Path) -> None:
+    (root / "segments/readers.yaml").write_text("segment: readers\nwhere: {subscribed: {topic: ofers}}\n")
+    (root / "segments/clickers.yaml").write_text("segment: clickers\nwhere: {message: {step: welcome, was: clicked}}\n")
+    assert said(root) == [
+        "segments/clickers.yaml:2:9: 'message' is about messages of an enrollment; here nobody is under way yet",
+        "segments/readers.yaml:2:29: unknown topic 'ofers' (did you mean 'offers'?)",
+    ]
 
 
 def test_a_broken_segment_is_not_called_unknown_as_well(root: Path) -> None:

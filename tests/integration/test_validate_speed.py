@@ -35,7 +35,6 @@ HEAVY = (
     "premailer",
     "requests",
     "alembic",
-    "smtplib",
 )
 
 

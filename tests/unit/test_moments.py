@@ -50,15 +50,15 @@ def test_a_window_is_elapsed_time_and_refuses_months() -> None:
     assert read(WINDOW, "1mo")[1] == ["'1mo': months have no fixed length here; write days, e.g. 30d"]
 
 
-def test_a_time_that_the_gap_skips_moves_forward_by_the_gap() -> None:
+def test_T1_a_time_that_the_gap_skips_moves_forward_by_the_gap() -> None:
     assert local_instant(date(2027, 3, 14), time(2, 30), NEW_YORK) == datetime(2027, 3, 14, 7, 30, tzinfo=UTC)
 
 
-def test_a_time_that_happens_twice_means_the_first() -> None:
+def test_T2_a_time_that_happens_twice_means_the_first() -> None:
     assert local_instant(date(2026, 11, 1), time(1, 30), NEW_YORK) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
 
 
-def test_a_day_keeps_the_clock_time_and_24_hours_do_not() -> None:
+def test_T4_a_day_keeps_the_clock_time_and_24_hours_do_not() -> None:
     nine = datetime(2027, 3, 13, 14, tzinfo=UTC)
     assert add(nine, Duration("1d", days=1), NEW_YORK) == datetime(2027, 3, 14, 13, tzinfo=UTC)
     assert add(nine, Duration("24h", seconds=86400), NEW_YORK) == datetime(2027, 3, 14, 14, tzinfo=UTC)
@@ -102,13 +102,13 @@ def test_every_hour_of_a_year_waits_until_nine_once_and_at_nine_local_time() -> 
         ("America/Nope", ""),
     ],
 )
-def test_an_unknown_zone_is_refused_with_a_hint(zone: str, hint: str) -> None:
+def test_T7_an_unknown_zone_is_refused_with_a_hint(zone: str, hint: str) -> None:
     value, problems = read(ZONE, zone)
     assert value is INVALID
     assert hint in problems[0]
 
 
-def test_a_leap_day_birthday_comes_every_year() -> None:
+def test_T5_a_leap_day_birthday_comes_every_year() -> None:
     born = date(1992, 2, 29)
     assert yearly(born, 2028, "feb28") == date(2028, 2, 29)
     assert yearly(born, 2027, "feb28") == date(2027, 2, 28)

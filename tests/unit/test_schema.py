@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 
+from docs.generate import elements
 from engine.audience.segment import read_segment
 from engine.cli.schemas import schemas
 from engine.config import read_config
@@ -36,6 +38,12 @@ exit:
   - {leaves: new_subscribers}
   - {when: {contact.plan: premium}, reason: upgraded}
 goal: {event: order_completed, within: 7d, value: event.total}
+delivery:
+  quiet_hours: {from: "21:00", to: "08:00", channels: [sms], then: wait}
+  cap: {max: 3, per: 7d}
+  holdout: 10%
+  throttle: 500/h
+  priority: 50
 steps:
   - wait: 1h
   - {send: cart_reminder, via: email, vars: {discount: 10}}
@@ -51,6 +59,25 @@ steps:
         do:
           - {id: voucher, send: cart_voucher, via: email}
       - otherwise: []
+  - repeat: {up_to: 3, every: 7d, while: {did_not: {event: order_completed}}, do: [{send: tip, via: sms}]}
+  - experiment:
+      name: subject
+      variants: {a: {weight: 50, do: []}, b: {weight: 50, do: [{wait: 1d}]}}
+      winner: {by: goal, after: 500, confidence: 95%}
+  - update: {contact.tier: gold, contact.points: {add: 10}, tags: {add: [vip]}, consent: {offers: out}}
+  - {emit: cart_given_up, properties: {cart: "{{ event.cart_id }}"}}
+  - {webhook: {url: https://crm.example.com, method: PUT, body: {a: 1}, secret: "${CRM_SECRET}"}, on_failure: exit}
+  - start: winback
+tests:
+  - name: buyer gets no reminder
+    contact: {user_id: ani, consent: [offers], city: Jakarta}
+    given:
+      - {at: "2026-03-01T20:30:00+07:00", event: cart_updated, properties: {cart_id: c1}}
+      - {at: "2026-03-01T20:40:00+07:00", consent: {offers: out}}
+    expect:
+      - {exit: bought, at: "2026-03-01T21:00:00+07:00"}
+      - {sends: 0}
+      - {contact.tier: gold}
 """
 SEGMENT = """\
 segment: example
@@ -71,9 +98,18 @@ prefect: {enabled: true}
 ENVIRONMENT = {"ALUR_SECRET_KEY": "not_really_a_secret", "SHOP_KEY": "neither_is_this"}
 
 
+class Words(SafeConstructor):
+    """YAML 1.2 knows no dates: an editor hands them to the schema as text."""
+
+
+Words.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
 def seen(source: str) -> Any:
     """What an editor makes of the text: YAML 1.2."""
-    return YAML(typ="safe", pure=True).load(source)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = Words
+    return yaml.load(source)
 
 
 def flaws(kind: str, source: str) -> list[str]:
@@ -121,6 +157,13 @@ def _shipped() -> list[tuple[str, Path]]:
 @pytest.mark.parametrize(("kind", "file"), _shipped(), ids=lambda value: getattr(value, "stem", value))
 def test_every_file_that_ships_fits_its_schema(kind: str, file: Path) -> None:
     assert flaws(kind, file.read_text()) == []
+
+
+def test_every_example_of_the_reference_fits_its_schema() -> None:
+    kinds = {element: "segment" if "segment" in element.section else "journey" for element in elements()}
+    assert {
+        element.name: flaws(kind, element.whole) for element, kind in kinds.items() if flaws(kind, element.whole)
+    } == {}
 
 
 @pytest.mark.parametrize(("kind", "source"), [("journey", JOURNEY), ("segment", SEGMENT), ("config", CONFIG)])
@@ -183,6 +226,28 @@ BROKEN = [
     ("config", "throttle: 50/s", "throttle: fast"),
     ("config", "country: ID", "country: Indonesia"),
     ("config", '"${SHOP_KEY}"', "typed_in"),
+    # the rest of the language
+    ("journey", "max: 3", "max: 0"),
+    ("journey", "priority: 50", "priority: 101"),
+    ("journey", "throttle: 500/h", "throttle: 500"),
+    ("journey", "then: wait", "then: hold"),
+    ("journey", "channels: [sms]", "channels: [letter]"),
+    ("journey", "up_to: 3, ", ""),
+    ("journey", "up_to: 3", "up_to: 0"),
+    ("journey", "while: {did_not:", "while: {didnt:"),
+    ("journey", "name: subject\n", "title: subject\n"),
+    ("journey", "{weight: 50, do: []}", "{weight: 50}"),
+    ("journey", "by: goal", "by: luck"),
+    ("journey", "contact.points: {add: 10}", "contact.points: {ad: 10}"),
+    ("journey", "consent: {offers: out}}", "consent: {offers: in}}"),
+    ("journey", "properties: {cart", "props: {cart"),
+    ("journey", "method: PUT", "method: PUSH"),
+    ("journey", '"${CRM_SECRET}"', "typed_in"),
+    ("journey", "start: winback", "start: [winback]"),
+    ("journey", "{sends: 0}", "{sends: none}"),
+    ("journey", "{exit: bought, at", "{exits: bought, at"),
+    ("journey", "    given:", "    givn:"),
+    ("journey", "{offers: out}}\n", "{offers: maybe}}\n"),
 ]
 
 
@@ -197,7 +262,7 @@ def test_what_validate_refuses_for_its_structure_the_schema_flags_too(kind: str,
 
 # --- any change of a good file ----------------------------------------------------------------------------------------
 
-_FREE = ("vars", "title", "description")  # where an author names the keys
+_FREE = ("vars", "properties", "body", "contact", "headers")  # where an author names the keys
 _GOOD = {"journey": seen(JOURNEY), "segment": seen(SEGMENT)}
 _VALUES = st.sampled_from(
     [None, True, 7, 1.5, "", "welcome", "1d", "09:00", "event.total", [], {}, ["a"], {"a": 1}, [[]]]

@@ -102,8 +102,8 @@ class StepKind:
     verb: str
     about: str
     read: Callable[[MappingNode, Reader, str, StepsReader], Any]
-    shape: Shape | None = None
-    example: str = ""
+    shape: Shape
+    example: str
 
 
 StepsReader = Callable[[Node, Reader, str], Any]

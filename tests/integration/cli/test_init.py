@@ -31,13 +31,14 @@ def test_a_new_workspace_has_no_problems(made: tuple[Path, Done]) -> None:
     assert done.err.startswith("no problems (5 journeys, 3 segments, ")
 
 
-def test_it_says_the_three_commands_that_come_next(made: tuple[Path, Done]) -> None:
+def test_it_says_the_commands_that_come_next(made: tuple[Path, Done]) -> None:
     folder, done = made
     assert done.code == 0
     head, *commands = done.out.splitlines()
     assert head == "Next:"
     assert [command.split("#")[0].strip() for command in commands] == [
         f"cd '{folder}' && alur validate",
+        "alur test",
         "alur apply",
         "alur run",
     ]

@@ -46,7 +46,7 @@ def test_a_message_without_an_id_is_given_one(shop: Shop) -> None:
     assert shop.value("SELECT count(DISTINCT message_id) FROM event") == 2
 
 
-def test_a_bad_timestamp_becomes_a_dead_letter_and_the_rest_of_the_batch_is_kept(shop: Shop) -> None:
+def test_T11_a_bad_timestamp_becomes_a_dead_letter_and_the_rest_of_the_batch_is_kept(shop: Shop) -> None:
     naive, far, thirteenth = (
         shop.track("x", timestamp=t) for t in ("2026-03-01T09:00:00", "9999-01-01T00:00:00Z", "2026-13-01")
     )

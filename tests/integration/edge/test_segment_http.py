@@ -237,5 +237,5 @@ def test_while_the_database_takes_nothing_events_get_503_and_may_be_sent_again(s
 def test_the_openapi_page_describes_every_public_path(site: str) -> None:
     paths = requests.get(f"{site}/openapi.json", timeout=20).json()["paths"]
     calls = {f"/v1/{call}" for call in ("identify", "track", "page", "screen", "group", "alias", "batch", "import")}
-    assert calls | {"/u/{token}", "/healthz", "/readyz"} == set(paths)
+    assert calls | {"/v1/enroll", "/u/{token}", "/healthz", "/readyz"} == set(paths)
     assert requests.get(f"{site}/docs", timeout=20).status_code == 200

@@ -8,21 +8,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from sqlalchemy import Connection, text
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Row, text
 
 from engine import catalog
 from engine.app import App, Rehearsal
 from engine.catalog import Definitions
+from engine.journey.decide import decide
+from engine.journey.replay import Inputs
+from engine.journey.values import Decision, EmitEvent, PlanCall, PlanSend, UpdateContact
 from engine.run import occurrences, schedule
 from engine.run.advance import advance
 from engine.run.apply import apply
 from engine.run.call import call
 from engine.run.drain import Drain, SendRun
 from engine.run.given import Given
+from engine.run.hold import resume, stop
 from engine.run.incoming import Incoming
 from engine.run.ingest import ingest
 from engine.run.refresh import refresh
@@ -31,7 +37,9 @@ from engine.run.replay import replay
 from engine.run.simulate import Span, simulate
 from engine.store import contacts
 from engine.store.agenda import read_agenda
-from tests.integration.language.random_journeys import QUARTER, SEGMENTS, Saying, Scenario
+from engine.store.holds import Hold
+from tests.integration.language.random_journeys import SEGMENTS
+from tests.integration.language.random_lives import HALF_DAY, Saying, Scenario
 
 CONFIG = """
     organisation: {name: Toko Alur, postal_address: "Jl. Kopi 1, Jakarta", timezone: Asia/Makassar, locale: id, country: ID}
@@ -79,8 +87,31 @@ def from_instant_to_instant(stage: Rehearsal, scenario: Scenario, definitions: D
     app = stage.app
     _begin(stage, scenario, definitions)
     with _send_run(app) as run:
-        cues = [Cue(said.arrives, lambda said=said: _take(app, said)) for said in _coming(scenario)]
+        cues = [Cue(said.arrives, partial(_take, app, said)) for said in _coming(scenario)]
         rehearse(app, stage.clock, run, cues, scenario.until)
+
+
+def with_pauses(stage: Rehearsal, scenario: Scenario, definitions: Definitions) -> None:
+    """From instant to instant, while every journey is paused for a day and a half, one after the other."""
+    app = stage.app
+    _begin(stage, scenario, definitions)
+    cues = [Cue(said.arrives, partial(_take, app, said)) for said in _coming(scenario)]
+    for number, name in enumerate(sorted(scenario.journeys)):
+        at = scenario.start + timedelta(days=1, hours=20 * number)
+        cues.append(Cue(at, partial(_pause, app, name)))
+        cues.append(Cue(at + timedelta(hours=36), partial(_go_on, app, name)))
+    with _send_run(app) as run:
+        rehearse(app, stage.clock, run, sorted(cues, key=lambda cue: cue.at), scenario.until)
+
+
+def _pause(app: App, journey: str) -> None:
+    with app.engine.begin() as conn:
+        stop(conn, Hold("journey", journey, "a test", "test", app.clock()))
+
+
+def _go_on(app: App, journey: str) -> None:
+    with app.engine.begin() as conn:
+        assert resume(conn, "journey", journey, app.clock())
 
 
 def by_the_minute(stage: Rehearsal, scenario: Scenario, definitions: Definitions) -> None:
@@ -91,7 +122,7 @@ def by_the_minute(stage: Rehearsal, scenario: Scenario, definitions: Definitions
         Given(each.happened, each.arrives, each.payload["userId"], Incoming(dict(each.payload), "shop"))
         for each in scenario.said
     ]
-    simulate(stage.app, stage.clock, definitions, given, Span(scenario.start, scenario.until, QUARTER))
+    simulate(stage.app, stage.clock, definitions, given, Span(scenario.start, scenario.until, HALF_DAY))
 
 
 def in_small_claims(stage: Rehearsal, scenario: Scenario, definitions: Definitions) -> None:
@@ -103,12 +134,12 @@ def in_small_claims(stage: Rehearsal, scenario: Scenario, definitions: Definitio
         while True:
             while coming and coming[0].arrives <= stage.clock():
                 _take(app, coming.pop(0))
-            quarter = (stage.clock() - scenario.start) % QUARTER == timedelta()
-            following = _duties(app, run, refreshing=quarter)
-            quarters = (stage.clock() - scenario.start) // QUARTER + 1
+            at_half = (stage.clock() - scenario.start) % HALF_DAY == timedelta()
+            following = _duties(app, run, refreshing=at_half)
+            halves = (stage.clock() - scenario.start) // HALF_DAY + 1
             ahead = [coming[0].arrives] if coming else []
             ahead += [following] if following is not None else []
-            instant = min([*ahead, scenario.start + quarters * QUARTER])
+            instant = min([*ahead, scenario.start + halves * HALF_DAY])
             if instant > scenario.until:
                 return
             stage.clock.move_to(instant)
@@ -129,7 +160,8 @@ def _duties(app: App, run: SendRun, *, refreshing: bool) -> Any:
         done += run.drain_now().total if agenda.sends else 0
         done += call(app.calls) if agenda.calls else 0
         if not done:
-            return agenda.next
+            with app.engine.begin() as conn:
+                return read_agenda(conn, now).next  # what was held has got another time
 
 
 def _begin(stage: Rehearsal, scenario: Scenario, definitions: Definitions) -> None:
@@ -164,6 +196,29 @@ def _send_run(app: App) -> Iterator[SendRun]:
             drain.close()
 
 
+# --- the theatre ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Theatre:
+    """A stage on which one scenario after the other is played."""
+
+    root: Path
+    stage: Rehearsal
+
+    def plays(self, scenario: Scenario, *ways: Way) -> list[Played]:
+        """What came of it in each way; fails for whatever must never be."""
+        definitions = definitions_of(self.root, scenario)
+        return [self._plays(scenario, definitions, way) for way in ways]
+
+    def _plays(self, scenario: Scenario, definitions: Definitions, way: Way) -> Played:
+        self.stage = self.stage.anew(scenario.start)
+        way(self.stage, scenario, definitions)
+        played = outcome(self.stage)
+        assert not played.faults, (way.__name__, played.faults)
+        return replace(played, faults=[])
+
+
 # --- what came of it --------------------------------------------------------------------------------------------------
 
 
@@ -171,10 +226,10 @@ def _send_run(app: App) -> Iterator[SendRun]:
 class Played:
     """What came of a scenario; `sends`, `passages`, `events` and `people` are the same whichever way it was played."""
 
-    sends: list[tuple[Any, ...]]
-    passages: list[tuple[Any, ...]]
-    events: list[tuple[Any, ...]]
-    people: list[tuple[Any, ...]]
+    sends: list[Row[Any]]
+    passages: list[Row[Any]]
+    events: list[Row[Any]]
+    people: list[Row[Any]]
     faults: list[str] = field(default_factory=list)
 
 
@@ -201,9 +256,9 @@ def outcome(stage: Rehearsal) -> Played:
     """What the database holds at the end of a play, and everything about it that must never be."""
     with stage.app.engine.connect() as conn:
         sends, passages, events, people = (
-            [tuple(row) for row in conn.execute(text(query))] for query in (_SENDS, _PASSAGES, _EVENTS, _PEOPLE)
+            list(conn.execute(text(query))) for query in (_SENDS, _PASSAGES, _EVENTS, _PEOPLE)
         )
-        faults = [*_left_over(conn, stage), *_stranded(conn), *_twice(conn), *_not_again(conn, stage)]
+        faults = [*_left_over(conn, stage), *_stranded(conn), *_twice(conn, stage), *_not_again(conn, stage)]
     return Played(sends, passages, events, people, faults)
 
 
@@ -236,27 +291,33 @@ def _stranded(conn: Connection) -> Iterator[str]:
         yield f"a signal for somebody who does not wait for it: {tuple(row)}"
 
 
-_DECIDED = "SELECT enrollment_id, journey, decided FROM trace WHERE decided IS NOT NULL AND enrollment_id IS NOT NULL ORDER BY id"
+_DECIDED = "SELECT enrollment_id, version_id, inputs FROM trace WHERE inputs IS NOT NULL AND enrollment_id IS NOT NULL ORDER BY id"
 
 
-def _twice(conn: Connection) -> Iterator[str]:
-    """What steps did, told by the traces: each once per round, and each planned send is a row."""
+def _twice(conn: Connection, stage: Rehearsal) -> Iterator[str]:
+    """What steps did, told by the decisions made again: each effect once per round, and each planned send is a row."""
     done: Counter[tuple[Any, ...]] = Counter()
     visits: dict[int, int] = {}
     for row in conn.execute(text(_DECIDED)):
-        at = row.decided["enrollment"]["visit"] if row.decided["enrollment"] else 0
-        if at < visits.get(row.enrollment_id, 0):
-            yield f"went back to an earlier visit: {row.journey}"
-        visits[row.enrollment_id] = at
-        for effect in row.decided["effects"]:
-            if "round" in effect:
-                kind = next(word for word in ("template", "change", "name", "due_at") if word in effect)
-                done[row.enrollment_id, kind, effect["step"], effect["round"]] += 1
+        given = _INPUTS.validate_json(row.inputs)
+        machine = stage.app.machines.version(conn, row.version_id)
+        decision = decide(machine, given.enrollment, given.signal, given.facts, given.now)
+        if not isinstance(decision, Decision) or decision.enrollment is None:
+            continue
+        if decision.enrollment.visit < visits.get(row.enrollment_id, 0):
+            yield f"went back to an earlier visit: {machine.journey}"
+        visits[row.enrollment_id] = decision.enrollment.visit
+        for effect in decision.effects:
+            if isinstance(effect, PlanSend | PlanCall | UpdateContact | EmitEvent):
+                done[row.enrollment_id, type(effect), effect.step, effect.round] += 1
     yield from (f"done {times} times: {what}" for what, times in done.items() if times > 1)
-    for table, kind in (("send", "template"), ("call", "due_at")):
+    for table, kind in (("send", PlanSend), ("call", PlanCall)):
         keys = {tuple(row) for row in conn.execute(text(f"SELECT enrollment_id, step, round FROM {table}"))}
-        decided = {(who, step, number) for who, what, step, number in done if what == kind}
+        decided = {(who, step, number) for who, what, step, number in done if what is kind}
         yield from (f"{table} {key} is decided or there, not both" for key in keys ^ decided)
+
+
+_INPUTS = TypeAdapter(Inputs)
 
 
 def _not_again(conn: Connection, stage: Rehearsal) -> Iterator[str]:
@@ -264,17 +325,3 @@ def _not_again(conn: Connection, stage: Rehearsal) -> Iterator[str]:
         for decision in replay(conn, stage.app.machines, person):
             if decision.result != "same":
                 yield f"replay of {decision.signal} in {decision.journey}: {decision.result} {decision.detail}"
-
-
-def coarse(played: Played) -> Played:
-    """Without what a step of a minute may move: an instant just after a window's end, by a microsecond."""
-    rows = ([tuple(map(_to_the_minute, row)) for row in group] for group in (played.sends, played.passages))
-    sends, passages = rows
-    return replace(played, sends=sends, passages=passages)
-
-
-def _to_the_minute(value: Any) -> Any:
-    return value.replace(second=0, microsecond=0) if hasattr(value, "microsecond") else value
-
-
-A_MINUTE = timedelta(minutes=1)

@@ -1,27 +1,16 @@
-"""Random journeys as text, and random lives of a few people, for whatever must hold of all of them.
-
-Everything lies on whole minutes, and what changes segments on whole quarters of a day: so the minute steps of `simulate`
-and its refreshes see exactly what the live engine sees.
-"""
+"""Random journeys as text, valid ones, with every kind of trigger, rule and step."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
 DAYS = 9
-QUARTER = timedelta(hours=6)
-STARTS = (
-    datetime(2027, 3, 10, tzinfo=UTC),  # four days before the clocks of New York jump
-    datetime(2026, 10, 26, tzinfo=UTC),  # six before they jump back
-    datetime(2027, 3, 31, tzinfo=UTC),  # Lord Howe's go back by half an hour on 4 April
-    datetime(2028, 2, 26, tzinfo=UTC),  # a leap day comes
-)
 ZONES = ("Asia/Jakarta", "America/New_York", "Australia/Lord_Howe", "Pacific/Chatham", "Asia/Kathmandu")
 SEGMENTS = {
     "everybody": {"segment": "everybody", "where": {"contact.born": {"exists": True}}},
@@ -31,116 +20,6 @@ SEGMENTS = {
 EVENTS = ("viewed", "carted", "ordered")
 GIVEN_BY_STEPS = "praised"
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-
-
-@dataclass(frozen=True)
-class Saying:
-    """A message of somebody, as the Segment protocol writes it, when it happened and when it arrives."""
-
-    happened: datetime
-    arrives: datetime
-    payload: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """Journeys by name, as files hold them; what people say before `start` is history."""
-
-    start: datetime
-    journeys: Mapping[str, str]
-    said: tuple[Saying, ...]
-
-    @property
-    def until(self) -> datetime:
-        return self.start + timedelta(days=DAYS)
-
-    def __repr__(self) -> str:
-        lives = "\n".join(f"{s.arrives} ({s.happened}) {json.dumps(dict(s.payload))}" for s in self.said)
-        return "\n".join([f"from {self.start}", *self.journeys.values(), lives])
-
-
-def scenarios() -> st.SearchStrategy[Scenario]:
-    return _scenario()
-
-
-@st.composite
-def _scenario(draw: st.DrawFn) -> Scenario:
-    start = draw(st.sampled_from(STARTS))
-    count = draw(st.integers(1, 3))
-    names = [f"j{number}" for number in range(count)]
-    journeys = {name: _journey(draw, name, start, names[:ix], names[ix + 1 :]) for ix, name in enumerate(names)}
-    people = [f"p{number}" for number in range(draw(st.integers(1, 3)))]
-    said = [_introduction(draw, who, start) for who in people]
-    said += draw(st.lists(_saying(people, start), min_size=5, max_size=16))
-    said = sorted(said, key=lambda each: each.arrives)
-    return Scenario(start, journeys, tuple(_numbered(each, number) for number, each in enumerate(said)))
-
-
-# --- people -----------------------------------------------------------------------------------------------------------
-
-
-def _numbered(saying: Saying, number: int) -> Saying:
-    return Saying(saying.happened, saying.arrives, {**saying.payload, "messageId": f"m{number}"})
-
-
-def _introduction(draw: Draw, who: str, start: datetime) -> Saying:
-    traits: dict[str, Any] = {"tier": draw(st.sampled_from(["gold", "none"])), "born": "1992-02-29"}
-    traits["phone"] = f"+62812000000{who[1:]}1"
-    zone = draw(st.none() | st.sampled_from(ZONES))
-    if zone is not None:
-        traits["timezone"] = zone
-    if draw(st.integers(0, 4)):
-        traits["consent"] = ["offers"]
-    renews = draw(st.none() | st.integers(0, DAYS + 2))
-    if renews is not None:
-        traits["renews"] = (start + timedelta(days=renews)).date().isoformat()
-    at = start - timedelta(days=1)
-    payload = {"type": "identify", "userId": who, "timestamp": at.isoformat(), "traits": traits}
-    return Saying(at, at, payload)
-
-
-@st.composite
-def _saying(draw: st.DrawFn, people: list[str], start: datetime) -> Saying:
-    who, kind = draw(st.sampled_from(people)), draw(st.integers(0, 9))
-    quarter = start + QUARTER * draw(st.integers(1, DAYS * 4 - 1))
-    if kind == 0:
-        changed = draw(
-            st.sampled_from(
-                [
-                    {"tier": "gold"}, {"tier": "none"}, {"timezone": "America/New_York"}, {"timezone": "Asia/Jakarta"},
-                    {"consent": {"offers": False}}, {"renews": (start + timedelta(days=7)).date().isoformat()},
-                ]
-            )
-        )  # fmt: skip
-        return Saying(
-            quarter,
-            quarter,
-            {"type": "identify", "userId": who, "timestamp": quarter.isoformat(), "traits": changed},
-        )
-    if kind == 1:
-        return Saying(
-            quarter,
-            quarter,
-            {"type": "track", "userId": who, "timestamp": quarter.isoformat(), "event": "visited", "properties": {}},
-        )
-    happened = start + timedelta(minutes=draw(_minutes()))
-    late = draw(st.sampled_from([0, 0, 0, 0, 5, 90, 2000])) if kind < 5 else 0
-    arrives = min(happened + timedelta(minutes=late), start + timedelta(days=DAYS) - timedelta(minutes=1))
-    properties = {"n": draw(st.integers(0, 3)), "id": draw(st.sampled_from(["a", "b"]))}
-    due = draw(st.none() | st.integers(-2, DAYS))
-    if due is not None:
-        properties["when"] = (start + timedelta(days=due, minutes=17)).isoformat()
-    payload = {
-        "type": "track", "userId": who, "timestamp": happened.isoformat(), "event": draw(st.sampled_from(EVENTS)),
-        "properties": properties,
-    }  # fmt: skip
-    return Saying(happened, arrives, payload)
-
-
-def _minutes() -> st.SearchStrategy[int]:
-    """Often the same instants as waits end at."""
-    hours = st.integers(1, 24 * 4).map(lambda hour: hour * 60)
-    return hours | st.integers(1, 24 * 60 * 4)
 
 
 # --- journeys ---------------------------------------------------------------------------------------------------------
@@ -154,7 +33,6 @@ class _Writing:
     has_event: bool
     later: list[str]
     ids: list[str] = field(default_factory=list)
-    experiments: int = 0
     steps: int = 0
 
     def new_id(self, verb: str) -> str:
@@ -162,7 +40,7 @@ class _Writing:
         return self.ids[-1]
 
 
-def _journey(draw: Draw, name: str, start: datetime, before: list[str], later: list[str]) -> str:
+def journey_text(draw: Draw, name: str, start: datetime, before: list[str], later: list[str]) -> str:
     trigger, has_event = _trigger(draw, start, before)
     writing = _Writing(draw, has_event, later)
     parts: dict[str, Any] = {"journey": name, "trigger": trigger}
@@ -171,21 +49,21 @@ def _journey(draw: Draw, name: str, start: datetime, before: list[str], later: l
     else:
         parts["kind"] = "transactional"
     parts["entry"] = _entry(draw, writing)
-    parts["exit"] = draw(st.lists(st.deferred(lambda: _exits(writing)), max_size=2))
+    parts["exit"] = draw(st.lists(st.deferred(lambda: _exits(writing)), max_size=1))
     if draw(st.booleans()):
         parts["goal"] = {"event": draw(st.sampled_from(EVENTS)), "within": draw(st.sampled_from(["2d", "1h"]))}
         if has_event and draw(st.booleans()):
             parts["goal"]["value"] = "event.n"
     if draw(st.booleans()):
         parts["delivery"] = _delivery(draw)
-    parts["steps"] = _steps(writing, 2, 5, may_exit=True, least=1)
+    parts["steps"] = _steps(writing, 2, 6, may_exit=True, least=3)
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in parts.items() if value not in ([], {}))
 
 
 def _trigger(draw: Draw, start: datetime, before: list[str]) -> tuple[dict[str, Any], bool]:
     """And whether something is handed over with it."""
     kind = draw(
-        st.sampled_from(["event"] * 6 + ["enters", "leaves", "date", "dates", "schedule", "at", "other", "other"])
+        st.sampled_from(["event"] * 9 + ["enters", "leaves", "date", "dates", "schedule", "at", "other", "other"])
     )
     segment = draw(st.sampled_from(sorted(SEGMENTS)))
     clock = draw(_clock())
@@ -216,8 +94,8 @@ def _trigger(draw: Draw, start: datetime, before: list[str]) -> tuple[dict[str, 
                 st.sampled_from([{"manual": True}, {"finished": other, **reason}, {"event": GIVEN_BY_STEPS}])
             ), True
     trigger: dict[str, Any] = {"event": draw(st.sampled_from(EVENTS))}
-    if draw(st.integers(0, 2)) == 0:
-        trigger["where"] = {"event.n": {"gte": draw(st.integers(0, 2))}}
+    if draw(st.integers(0, 3)) == 0:
+        trigger["where"] = {"event.n": {"gte": draw(st.integers(0, 1))}}
     if draw(st.integers(0, 2)) == 0:
         trigger["key"] = "event.id"
     return trigger, True
@@ -226,7 +104,7 @@ def _trigger(draw: Draw, start: datetime, before: list[str]) -> tuple[dict[str, 
 def _entry(draw: Draw, writing: _Writing) -> dict[str, Any]:
     entry: dict[str, Any] = {"reentry": draw(st.sampled_from(["never", "always", "always", {"after": "1d"}]))}
     entry["again"] = draw(st.sampled_from(["ignore", "restart"]))
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.integers(0, 5)) == 0:
         entry["where"] = _condition(writing, 1)
     if draw(st.integers(0, 3)) == 0:
         entry["max_age"] = draw(st.sampled_from(["1h", "7d"]))
@@ -275,7 +153,7 @@ def _delivery(draw: Draw) -> dict[str, Any]:
 
 # --- steps ------------------------------------------------------------------------------------------------------------
 
-_PLAIN = ("wait", "wait", "wait", "send", "send", "send", "update", "emit", "webhook", "start")
+_PLAIN = ("wait", "wait", "wait", "send", "send", "send", "send", "update", "emit", "webhook", "start")
 _DEEP = ("wait_for", "wait_for", "branch", "repeat", "experiment")
 
 
@@ -291,64 +169,76 @@ def _steps(writing: _Writing, deep: int, most: int, *, may_exit: bool, least: in
 
 
 def _step(writing: _Writing, kind: str, deep: int) -> dict[str, Any]:
+    if kind in _DEEP:
+        return _WRITERS_DEEP[kind](writing, deep)
+    step = _WRITERS[kind](writing)
+    if kind != "send" and writing.draw(st.integers(0, 2)):
+        step["id"] = writing.new_id(kind)
+    return step
+
+
+def _send(writing: _Writing) -> dict[str, Any]:
+    via = writing.draw(st.sampled_from(["sms", ["whatsapp", "sms"]]))
+    step = {"id": writing.new_id("send"), "send": "hello", "via": via}
+    if writing.draw(st.integers(0, 2)) == 0:
+        step["expires"] = writing.draw(st.sampled_from(["30m", "6h", "1d"]))
+    return step
+
+
+def _update(writing: _Writing) -> dict[str, Any]:
+    return {"update": writing.draw(st.sampled_from(_CHANGES))}
+
+
+def _emit(writing: _Writing) -> dict[str, Any]:
+    return {"emit": GIVEN_BY_STEPS, "properties": {"n": writing.draw(st.integers(0, 3)), "id": "a"}}
+
+
+def _webhook(_: _Writing) -> dict[str, Any]:
+    return {"webhook": {"url": "https://crm.example.com/hook", "body": {"who": "{{ contact.user_id }}"}}}
+
+
+def _start(writing: _Writing) -> dict[str, Any]:
+    return {"start": writing.draw(st.sampled_from(writing.later))} if writing.later else {"wait": "1h"}
+
+
+def _wait_for(writing: _Writing, deep: int) -> dict[str, Any]:
+    return {
+        "wait_for": _awaited(writing),
+        "id": writing.new_id("wait_for"),
+        "then": _steps(writing, deep, 2, may_exit=True),
+        "otherwise": _steps(writing, deep, 2, may_exit=False),
+    }
+
+
+def _branch(writing: _Writing, deep: int) -> dict[str, Any]:
+    arms = [
+        {"when": _condition(writing, 2), "do": _steps(writing, deep, 2, may_exit=True)}
+        for _ in range(writing.draw(st.integers(1, 2)))
+    ]
+    return {"branch": [*arms, {"otherwise": _steps(writing, deep, 2, may_exit=False)}], "id": writing.new_id("branch")}
+
+
+def _repeat(writing: _Writing, deep: int) -> dict[str, Any]:
     draw = writing.draw
-    if kind in _PLAIN and kind != "send":
-        named = {} if draw(st.integers(0, 2)) == 0 else {"id": writing.new_id(kind)}
-    elif kind in ("branch", "repeat"):
-        named = {"id": writing.new_id(kind)}
-    match kind:
-        case "wait":
-            return {"wait": _wait(writing), **named}
-        case "send":
-            step = {
-                "id": writing.new_id("send"),
-                "send": "hello",
-                "via": draw(st.sampled_from(["sms", ["whatsapp", "sms"]])),
-            }
-            if draw(st.integers(0, 2)) == 0:
-                step["expires"] = draw(st.sampled_from(["30m", "6h", "1d"]))
-            return step
-        case "update":
-            return {"update": draw(st.sampled_from(_CHANGES)), **named}
-        case "emit":
-            return {"emit": GIVEN_BY_STEPS, "properties": {"n": draw(st.integers(0, 3)), "id": "a"}, **named}
-        case "webhook":
-            return {
-                "webhook": {"url": "https://crm.example.com/hook", "body": {"who": "{{ contact.user_id }}"}},
-                **named,
-            }
-        case "start" if writing.later:
-            return {"start": draw(st.sampled_from(writing.later)), **named}
-        case "wait_for":
-            return {
-                "wait_for": _awaited(writing),
-                "id": writing.new_id("wait_for"),
-                "then": _steps(writing, deep, 2, may_exit=True),
-                "otherwise": _steps(writing, deep, 2, may_exit=False),
-            }
-        case "branch":
-            arms = [
-                {"when": _condition(writing, 2), "do": _steps(writing, deep, 2, may_exit=True)}
-                for _ in range(draw(st.integers(1, 2)))
-            ]
-            return {"branch": [*arms, {"otherwise": _steps(writing, deep, 2, may_exit=False)}], **named}
-        case "repeat":
-            every = {"every": draw(st.sampled_from(["2h", "1d", "90m", "1w"]))}
-            while_ = {"while": _condition(writing, 1)} if draw(st.booleans()) else {}
-            do = _steps(writing, deep, 2, may_exit=False, least=1)
-            if draw(st.integers(0, 2)) == 0:
-                every, do = {}, [{"wait": draw(st.sampled_from(["1h", "1d"]))}, *do]
-            return {"repeat": {"up_to": draw(st.integers(1, 3)), **every, **while_, "do": do}, **named}
-        case "experiment":
-            writing.experiments += 1
-            name = f"x{writing.experiments}"
-            weight = draw(st.sampled_from([0, 30, 50]))
-            variants = {
-                "a": {"weight": weight, "do": _steps(writing, deep, 2, may_exit=True)},
-                "b": {"weight": 100 - weight, "do": _steps(writing, deep, 2, may_exit=False)},
-            }
-            return {"experiment": {"name": name, "variants": variants}}
-    return {"wait": "1h"}
+    rounds: dict[str, Any] = {"up_to": draw(st.integers(1, 3))}
+    if draw(st.booleans()):
+        rounds["while"] = _condition(writing, 1)
+    do = _steps(writing, deep, 2, may_exit=False, least=1)
+    if draw(st.integers(0, 2)) == 0:
+        do.insert(0, {"wait": draw(st.sampled_from(["1h", "1d"]))})
+    else:
+        rounds["every"] = draw(st.sampled_from(["2h", "1d", "90m", "1w"]))
+    return {"repeat": {**rounds, "do": do}, "id": writing.new_id("repeat")}
+
+
+def _experiment(writing: _Writing, deep: int) -> dict[str, Any]:
+    name = writing.new_id("x")
+    weight = writing.draw(st.sampled_from([0, 30, 50]))
+    variants = {
+        "a": {"weight": weight, "do": _steps(writing, deep, 2, may_exit=True)},
+        "b": {"weight": 100 - weight, "do": _steps(writing, deep, 2, may_exit=False)},
+    }
+    return {"experiment": {"name": name, "variants": variants}}
 
 
 _CHANGES: tuple[dict[str, Any], ...] = (
@@ -367,13 +257,17 @@ def _clock() -> st.SearchStrategy[str]:
     return st.sampled_from(["00:00", "01:30", "02:30", "08:00", "09:00", "12:15", "21:00", "23:59"])
 
 
-def _wait(writing: _Writing) -> Any:
+def _wait(writing: _Writing) -> dict[str, Any]:
+    return {"wait": _span(writing)}
+
+
+def _span(writing: _Writing) -> Any:
     draw = writing.draw
     match draw(st.integers(0, 5)):
         case 0:
             return {"until": draw(_clock())}
         case 1:
-            return {"until": draw(_clock()), "days": draw(st.sampled_from([["mon", "fri"], ["sun"]]))}
+            return {"until": draw(_clock()), "days": draw(st.sampled_from([["mon", "wed", "fri"], ["sun", "thu"]]))}
         case 2:
             fields = ["contact.renews", *(["event.when"] if writing.has_event else [])]
             wait = {"until": draw(st.sampled_from(fields)), "if_past": draw(st.sampled_from(["now", "skip"]))}
@@ -391,37 +285,46 @@ def _awaited(writing: _Writing) -> dict[str, Any]:
     return {"event": draw(st.sampled_from([*EVENTS, GIVEN_BY_STEPS])), **_match(draw, writing), **since, **timeout}
 
 
-def _condition(writing: _Writing, deep: int) -> dict[str, Any]:
+def _condition(writing: _Writing, deep: int) -> Any:
     draw = writing.draw
-    kinds = ["points", "mood", "tags", "did", "did", "did_not", "segment", "subscribed", "sum"]
-    kinds += ["event", "event"] if writing.has_event else []
-    kinds += ["message", "message"] if any(name.startswith("send") for name in writing.ids) else []
-    kinds += ["all", "any", "not", "not"] if deep else []
-    kind = draw(st.sampled_from(kinds))
+    kind = draw(st.sampled_from([*_SIMPLE, "all", "any", "not", "not"] if deep else _SIMPLE))
+    if kind == "not":
+        return {"not": _condition(writing, deep - 1)}
+    if kind in ("all", "any"):
+        return {kind: [_condition(writing, deep - 1) for _ in range(2)]}
+    sent = [name for name in writing.ids if name.startswith("send")]
+    if kind == "event" and writing.has_event:
+        return {"event.n": {"lt": draw(st.integers(1, 3))}}
+    if kind == "message" and sent:
+        return {"message": {"step": draw(st.sampled_from(sent)), "was": "sent"}}
+    if kind == "contact":
+        return draw(_ABOUT_CONTACT)
     event = draw(st.sampled_from([*EVENTS, GIVEN_BY_STEPS]))
     within = {"within": draw(st.sampled_from(["1h", "1d"]))} if draw(st.booleans()) else {}
-    match kind:
-        case "points":
-            return {"contact.points": {"gte": draw(st.integers(1, 3))}}
-        case "mood":
-            return {"contact.mood": draw(st.sampled_from(["good", "bad"]))}
-        case "tags":
-            return {"contact.tags": {"contains": "vip"}}
-        case "did":
-            return {"did": {"event": event, **within, "count": {"gte": draw(st.integers(1, 2))}}}
-        case "did_not":
-            return {"did_not": {"event": event, **within}}
-        case "sum":
-            return {"did": {"event": event, **within, "sum": {"n": {"gte": draw(st.integers(1, 4))}}}}
-        case "segment":
-            return {"in_segment": draw(st.sampled_from(sorted(SEGMENTS)))}
-        case "subscribed":
-            return {"subscribed": {"topic": "offers", "via": "sms"}}
-        case "event":
-            return {"event.n": {"lt": draw(st.integers(1, 3))}}
-        case "message":
-            sent = [name for name in writing.ids if name.startswith("send")]
-            return {"message": {"step": draw(st.sampled_from(sent)), "was": "sent"}}
-        case "not":
-            return {"not": _condition(writing, deep - 1)}
-    return {kind: [_condition(writing, deep - 1) for _ in range(2)]}
+    return draw(_history(event, within))
+
+
+_SIMPLE = ("contact", "contact", "contact", "history", "history", "event", "event", "message")
+_ABOUT_CONTACT: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.integers(1, 3).map(lambda number: {"contact.points": {"gte": number}}),
+    st.sampled_from(["good", "bad"]).map(lambda mood: {"contact.mood": mood}),
+    st.just({"contact.tags": {"contains": "vip"}}),
+    st.sampled_from(sorted(SEGMENTS)).map(lambda name: {"in_segment": name}),
+    st.just({"subscribed": {"topic": "offers", "via": "sms"}}),
+)
+
+
+def _history(event: str, within: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.one_of(
+        st.integers(1, 2).map(lambda number: {"did": {"event": event, **within, "count": {"gte": number}}}),
+        st.integers(1, 4).map(lambda total: {"did": {"event": event, **within, "sum": {"n": {"gte": total}}}}),
+        st.just({"did_not": {"event": event, **within}}),
+    )
+
+
+_WRITERS: dict[str, Callable[[_Writing], dict[str, Any]]] = {
+    "wait": _wait, "send": _send, "update": _update, "emit": _emit, "webhook": _webhook, "start": _start,
+}  # fmt: skip
+_WRITERS_DEEP: dict[str, Callable[[_Writing, int], dict[str, Any]]] = {
+    "wait_for": _wait_for, "branch": _branch, "repeat": _repeat, "experiment": _experiment,
+}  # fmt: skip

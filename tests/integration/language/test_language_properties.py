@@ -2,62 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from engine.app import Rehearsal, open_rehearsal
 from tests.integration.language.plays import (
-    Played,
-    Way,
+    Theatre,
     by_the_minute,
-    definitions_of,
-    found_workspace,
     from_instant_to_instant,
     in_small_claims,
-    outcome,
+    with_pauses,
 )
-from tests.integration.language.random_journeys import STARTS, Scenario, scenarios
+from tests.integration.language.random_lives import Scenario, scenarios
 
-
-@dataclass
-class Theatre:
-    """A stage on which one scenario after the other is played."""
-
-    root: Path
-    stage: Rehearsal
-
-    def plays(self, scenario: Scenario, way: Way) -> Played:
-        self.stage = self.stage.anew(scenario.start)
-        way(self.stage, scenario, definitions_of(self.root, scenario))
-        played = outcome(self.stage)
-        assert not played.faults
-        return replace(played, faults=[])
-
-
-@pytest.fixture(scope="module")
-def theatre(tmp_path_factory: pytest.TempPathFactory, alur_folder: Path) -> Iterator[Theatre]:
-    root = found_workspace(tmp_path_factory.mktemp("theatre"))
-    (root / ".alur").symlink_to(alur_folder)
-    with open_rehearsal(root, STARTS[0]) as stage:
-        yield Theatre(root, stage)
-
-
-@settings(
-    max_examples=30,
+RANDOM = settings(
+    max_examples=20,
     derandomize=True,
     database=None,
     deadline=None,
-    phases=[Phase.generate],  # shrinking would take minutes; a failure prints the scenario
+    phases=[Phase.generate],  # a failure prints the scenario as it stands: shrinking it would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
+
+
+@RANDOM
 @given(scenario=scenarios())
 def test_everybody_ends_or_waits_nothing_is_done_twice_and_every_way_of_playing_gives_the_same(
     theatre: Theatre, scenario: Scenario
 ) -> None:
-    live = theatre.plays(scenario, from_instant_to_instant)
-    assert theatre.plays(scenario, by_the_minute) == live
-    assert theatre.plays(scenario, in_small_claims) == live
+    live, minutes, small = theatre.plays(scenario, from_instant_to_instant, by_the_minute, in_small_claims)
+    assert minutes == live
+    assert small == live
+
+
+@settings(RANDOM, max_examples=10)
+@given(scenario=scenarios())
+def test_after_pauses_everybody_still_ends_or_waits_and_nothing_is_done_twice(
+    theatre: Theatre, scenario: Scenario
+) -> None:
+    theatre.plays(scenario, with_pauses)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from channels.base import Accepted, Connection, Rejected, Unreachable
+from channels.base import Accepted, Capabilities, Connection, Message, Receipt, Rejected, Unreachable
 from engine.run.deliver import Composed, Composer, Courier
 from engine.run.sweep import sweep
 from engine.store import sends, workers
@@ -217,3 +217,52 @@ def test_an_end_of_the_provider_before_the_bytes_is_tried_again_later(office: Po
     office.deliver()
     with office.town.engine.connect() as conn:
         assert conn.scalar(select(send.c.next_at)) == office.town.now + timedelta(seconds=5)
+
+
+class Watched:
+    """A channel that takes everything; `before` is called ahead of each message."""
+
+    capabilities = Capabilities(media=frozenset({"sms"}), connections=1)
+
+    def __init__(self, before: Callable[[int], None]) -> None:
+        self._before = before
+
+    def connect(self) -> Watched:
+        return self
+
+    def send(self, messages: Sequence[Message]) -> Iterator[Receipt]:
+        for number, _ in enumerate(messages):
+            self._before(number)
+            yield Accepted(str(number))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_receipts_are_committed_while_the_group_is_still_on_the_wire(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.run.deliver._RECORD_AFTER", -1.0)
+    seen: list[list[str]] = []
+    watched = Watched(lambda _: seen.append([state for state, _ in office.states()]))
+    sign_up(office, 3)
+    group = office.claim()
+    Courier(replace(office.post, adapters={"sms": watched})).deliver(group)
+    assert [states.count("accepted") for states in seen] == [0, 1, 2]
+
+
+def test_once_the_lease_is_lost_no_further_message_of_the_group_is_begun(
+    office: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.run.deliver._RECORD_AFTER", -1.0)
+    begun: list[int] = []
+
+    def lapse(number: int) -> None:
+        begun.append(number)
+        office.lapse_leases()
+
+    sign_up(office, 3)
+    group = office.claim()
+    Courier(replace(office.post, adapters={"sms": Watched(lapse)})).deliver(group)
+    assert begun == [0]
+    assert sorted(state for state, _ in office.states()) == ["accepted", "planned", "planned"]

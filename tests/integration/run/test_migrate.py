@@ -246,7 +246,7 @@ def everybody_stands_on(town: Town, step: str, people: int) -> None:
 
 
 @pytest.mark.parametrize("migrate", [None, "{pause: nap}"])
-def test_editing_with_ten_thousand_people_in_waits_loses_doubles_and_lets_in_nobody(
+def test_C24_editing_with_ten_thousand_people_in_waits_loses_doubles_and_lets_in_nobody(
     town: Town, migrate: str | None
 ) -> None:
     town.apply(drip())

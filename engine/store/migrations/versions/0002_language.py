@@ -162,5 +162,5 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'planned'"),
     )
     op.add_column("trace", sa.Column("version_id", sa.BigInteger(), nullable=True))
-    op.add_column("trace", sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
-    op.add_column("trace", sa.Column("decided", postgresql.JSONB(astext_type=sa.Text()), nullable=True))
+    op.add_column("trace", sa.Column("inputs", sa.Text(), nullable=True))
+    op.add_column("trace", sa.Column("decided", sa.Text(), nullable=True))
