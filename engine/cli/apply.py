@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.output import Output, OutputOption, plural, say
-from engine.cli.plan import EndOption, Looked, looked, show_plan, tell_broken, tell_refusals
+from engine.cli.plan import EndOption, Looked, looked, nothing_to_apply, show_plan, tell_broken, tell_refusals
 from engine.cli.workspace import HERE, RUN, WorkspaceOption, on_terminal, who
 
 if TYPE_CHECKING:
@@ -56,11 +56,7 @@ def apply(
             here.at.engine, here.files.definitions, here.at.zone, here.at.clock(), who(), note,
             expected=here.plan.ground, end=here.plan.end, fields=here.files.config.fields,
         )  # fmt: skip
-        say(
-            f"applied: {_summary(done)}"
-            if done.number is not None
-            else "nothing to apply: what runs is what the files say"
-        )
+        say(f"applied: {_summary(done)}" if done.number is not None else nothing_to_apply(here))
     if here.problems:
         tell_broken(here)
         raise typer.Exit(1)

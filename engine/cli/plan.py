@@ -83,7 +83,7 @@ def plan(
             show_plan(here.plan, output, here.at.zone)
         _draw(here.plan, draw, mermaid=mermaid)
         if here.plan.empty:
-            say("nothing to apply: what runs is what the files say")
+            say(nothing_to_apply(here))
         told_refusals = tell_refusals(here.plan)
         if out is not None and not told_refusals:
             text = _text(here.plan, here.at.zone)
@@ -93,6 +93,13 @@ def plan(
         tell_broken(here)
     if here.problems or told_refusals:
         raise typer.Exit(1)
+
+
+def nothing_to_apply(here: Looked) -> str:
+    """Why an empty plan is empty; files with problems are left out of it, so of them it says nothing."""
+    if here.problems:
+        return "nothing to apply from the files that read well"
+    return "nothing to apply: what runs is what the files say"
 
 
 def show_plan(plan: Plan, output: Output, zone: str) -> None:

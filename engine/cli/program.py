@@ -67,7 +67,23 @@ def _options(
         os.environ[_DEBUG] = "1"
 
 
-for part in (init, validate, simulate, schema, draw, test, plan, apply, enroll, serve_commands, demo, status, why, history, holds):
+for part in (
+    init,
+    validate,
+    test,
+    simulate,
+    plan,
+    schema,
+    draw,
+    apply,
+    enroll,
+    serve_commands,
+    demo,
+    status,
+    why,
+    history,
+    holds,
+):
     part.add_to(program)
 for name, group in (("contacts", contacts), ("config", config), ("db", db)):
     program.add_typer(group.commands, name=name, rich_help_panel=group.PANEL)

@@ -101,7 +101,7 @@ def simulate(
     from engine.run.simulated import timelines, totals
 
     found = _loaded(workspace.resolve(), journeys or [], load)
-    if contacts is events is segment is None:
+    if contacts is None and events is None and segment is None:
         say("nobody is given, so nothing can happen: bring people and events with --contacts, --events or --segment")
     names = sorted(journeys or found.definitions.journeys)
     given = read_given(_lines(events), str(events)) if events is not None else []
@@ -159,7 +159,9 @@ def _span(from_: str | None, until: str | None, refresh: str, given: Sequence[Gi
             f"'{refresh}' is no span of at least a minute, such as 15m, 6h or 1d", param_hint="--refresh"
         )
     if end <= start:
-        raise typer.BadParameter(f"'{until}' must be later than --from ({local_date(start, zone)})", param_hint="--until")
+        raise typer.BadParameter(
+            f"'{until}' must be later than --from ({local_date(start, zone)})", param_hint="--until"
+        )
     return Span(start, end, every)
 
 

@@ -47,7 +47,11 @@ def _show(found: dict[str, Any], now: datetime, zone: str) -> None:
     if reasons := list(_reasons(found["reasons"])):
         put(
             "",
-            as_table(reasons, ("journey", "state", "reason", "sends", "because"), title="Waiting, withheld, failed or unknown"),
+            as_table(
+                reasons,
+                ("journey", "state", "reason", "sends", "because"),
+                title="Waiting, withheld, failed or unknown",
+            ),
         )
     if found["calls"]:
         put("", as_table(found["calls"], ("journey", "state", "reason", "calls"), title="Webhooks"))

@@ -113,7 +113,9 @@ CONFIG: Final = Shape(
                         default=(),
                     ),
                     "write_keys": Field(MapOf(NAME, _WRITE_KEY), "by which apps post events", default={}),
-                    "api_keys": Field(MapOf(NAME, _API_KEY), "by which apps enroll people and ask about them", default={}),
+                    "api_keys": Field(
+                        MapOf(NAME, _API_KEY), "by which apps enroll people and ask about them", default={}
+                    ),
                 },
                 _build_web,
             ),

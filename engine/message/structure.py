@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning
 from bs4.element import Comment, NavigableString, Tag
 from mjml.core.registry import register_core_components
 
@@ -54,7 +55,9 @@ _LATER = {
 def check_structure(marked: Marked, source: Source) -> list[Problem]:
     """Unknown components and attributes, components in the wrong place, and text where MJML would drop it."""
     checking = _Checking(marked, source)
-    soup = BeautifulSoup(marked.text, "html.parser")
+    with warnings.catch_warnings():  # a text that is nothing but an address is no mistake in how we call it
+        warnings.simplefilter("ignore", MarkupResemblesLocatorWarning)
+        soup = BeautifulSoup(marked.text, "html.parser")
     root = next((node for node in soup.children if isinstance(node, Tag)), None)
     if root is None or root.name != "mjml":
         return [source.problem(0, "expected <mjml> with an <mj-body>")]

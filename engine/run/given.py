@@ -65,9 +65,11 @@ def _object(line: str) -> Mapping[str, Any]:
     try:
         said = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise ValueError(f"expected a JSON object, and this is no JSON: {error.msg} at character {error.pos + 1}") from error
+        raise ValueError(
+            f"expected a JSON object, and this is no JSON: {error.msg} at character {error.pos + 1}"
+        ) from error
     if not isinstance(said, Mapping):
-        raise ValueError("expected a JSON object")  # noqa: TRY004  told with its line, like all that is wrong with one
+        raise ValueError("expected a JSON object")  # as all that is wrong with a line
     return said
 
 

@@ -146,7 +146,8 @@ SELECT contact_id, at, what, journey, key, detail FROM (
         journey, key, jsonb_build_object() AS detail FROM enrollment
     UNION ALL
     SELECT contact_id, coalesce(intent_at, ended_at, due_at), 1, id, CASE state WHEN 'accepted' THEN 'sent' ELSE state END,
-        journey, '', jsonb_strip_nulls(jsonb_build_object('step', step, 'template', template, 'channel', channel, 'reason', reason)) FROM send
+        journey, '', jsonb_strip_nulls(jsonb_build_object('step', step, 'template', template, 'channel', channel, 'reason', reason,
+            'detail', CASE state WHEN 'failed' THEN detail END)) FROM send
     UNION ALL
     SELECT contact_id, goal_at, 2, id, 'goal', journey, key, jsonb_strip_nulls(jsonb_build_object('value', goal_value))
         FROM enrollment WHERE goal_at IS NOT NULL

@@ -28,6 +28,7 @@ from engine.journey.rules import ENTRY
 from engine.run.status import SEND_STATES
 from engine.run.why import REASONS
 from engine.templates import Templates
+from tests.tutorial import follow_tutorial
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -200,13 +201,10 @@ def test_python_on_a_page_compiles(block: Block) -> None:
 
 
 def test_the_workspace_of_the_tutorial_has_no_problems(tmp_path: Path) -> None:
-    for block in _blocks(DOCS / "tutorial.md"):
-        if "file=" in block.info:
-            file = tmp_path / block.info.partition("file=")[2]
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(block.text)
-    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in ENVIRONMENT.items()))
-    assert load(tmp_path).problems == ()
+    follow_tutorial(tmp_path)
+    found = load(tmp_path)
+    assert found.problems == ()
+    assert len(found.definitions.journeys["hello"].journey.tests) == 4
 
 
 def test_the_journey_of_the_first_page_is_the_one_that_ships() -> None:

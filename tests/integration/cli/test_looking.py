@@ -104,7 +104,9 @@ def test_replay_makes_every_decision_again_and_finds_it_the_same(town: Desk) -> 
 def test_replay_names_a_decision_that_comes_out_otherwise_and_exits_with_1(town: Desk) -> None:
     put = text("UPDATE trace SET decided = :decided WHERE id = :id")
     with town.app() as app, app.engine.begin() as conn:
-        trace, decided = conn.execute(text("SELECT id, decided FROM trace WHERE decided <> '' ORDER BY id LIMIT 1")).one()
+        trace, decided = conn.execute(
+            text("SELECT id, decided FROM trace WHERE decided <> '' ORDER BY id LIMIT 1")
+        ).one()
         conn.execute(put, {"decided": "another", "id": trace})
     try:
         done = town.alur("why", "ani", "--replay", "--output", "json")

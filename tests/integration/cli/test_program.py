@@ -17,7 +17,7 @@ from tests.integration.cli.desk import ALUR, Desk, call, start
 COMMANDS = [
     (),
     ("init",), ("validate",), ("apply",), ("run",), ("work",), ("demo",), ("draw",), ("status",), ("why",), ("pause",), ("resume",),
-    ("cancel",), ("contacts",), ("contacts", "import"), ("contacts", "show"), ("config",), ("config", "show"), ("db",), ("db", "upgrade"),
+    ("cancel",), ("contacts",), ("plan",), ("history",), ("enroll",), ("schema",), ("test",), ("simulate",), ("contacts", "import"), ("contacts", "show"), ("config",), ("config", "show"), ("db",), ("db", "upgrade"),
 ]  # fmt: skip
 
 

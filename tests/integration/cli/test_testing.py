@@ -10,6 +10,7 @@ import pytest
 
 from engine.cli.new_workspace import write_workspace
 from tests.integration.cli.desk import Desk, call
+from tests.tutorial import follow_tutorial
 
 NOWHERE = "postgresql://nobody@localhost:1/none"  # tests need no database but the embedded one
 ANI = '{user_id: ani, phone: "+6281234567890", timezone: Asia/Jakarta, consent: [offers], first_name: Ani}'
@@ -69,6 +70,13 @@ def test_that_passes_says_so_and_exits_0(files: Desk) -> None:
     done = files.alur("test")
     assert (done.code, done.out) == (0, "passed  welcome: two greetings\n"), done
     assert done.err == "1 test: 1 passed\n"
+
+
+def test_the_journey_of_the_tutorial_passes_its_tests(files: Desk) -> None:
+    follow_tutorial(files.root)
+    (files.root / "journeys/welcome.yaml").unlink()
+    done = files.alur("test", "hello")
+    assert (done.code, done.err) == (0, "4 tests: 4 passed\n"), done
 
 
 def test_that_fails_shows_what_was_expected_what_happened_and_the_persons_story(files: Desk) -> None:

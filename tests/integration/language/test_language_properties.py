@@ -30,7 +30,7 @@ def test_everybody_ends_or_waits_nothing_is_done_twice_and_every_way_of_playing_
 ) -> None:
     live, minutes, small = theatre.plays(scenario, from_instant_to_instant, by_the_minute, in_small_claims)
     assert minutes == live
-    assert small == live
+    assert small == live or scenario.throttled
 
 
 @settings(RANDOM, max_examples=10)
