@@ -408,6 +408,7 @@ send = Table(
         text("priority DESC"),
         "due_at",
         "journey",
+        "contact_id",  # so that who is first under a throttle hangs on nothing else
         postgresql_where=text("state = 'planned'"),
     ),
     Index(  # while some journeys may not send, the others are looked for one by one
@@ -416,6 +417,7 @@ send = Table(
         "next_at",
         text("priority DESC"),
         "due_at",
+        "contact_id",
         postgresql_where=text("state = 'planned'"),
     ),
     Index(

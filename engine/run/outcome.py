@@ -240,7 +240,7 @@ class Outcome:
     def save(self) -> None:
         """Write everything that was decided."""
         conn = self._conn
-        enrollments.save(conn, list(self._changed.values()))  # first, so that a restarted one frees its key
+        enrollments.save(conn, self._changed.values(), self._before)  # first, so that a restarted one frees its key
         enrollments.add(conn, self._new.values())
         stale = [e.id for e in self._changed.values() if e.id is not None and self._timer_is_stale(e)]
         signals.drop_timers(conn, stale)

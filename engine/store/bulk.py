@@ -39,10 +39,12 @@ def as_json(value: Any) -> str | None:
 
 def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Append rows through COPY; gives their number. Values of jsonb columns are plain data."""
+    rows = list(rows)
+    if not rows:
+        return 0
     json_at = [number for number, column in enumerate(columns) if _is_json(table, column)]
     driver = conn.connection.driver_connection
     assert driver is not None
-    count = 0
     names = ", ".join(f'"{column}"' for column in columns)
     with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
         for row in rows:
@@ -50,8 +52,7 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: It
             for number in json_at:
                 values[number] = as_json(values[number])
             copy.write_row(values)
-            count += 1
-    return count
+    return len(rows)
 
 
 def update_rows(

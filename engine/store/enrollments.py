@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
@@ -19,10 +20,11 @@ _FIELDS = (
     "loops", "variants", "matched_ids",
 )  # fmt: skip
 _NAMES = (*_FIELDS, "arriving")
-_CHANGING = (
-    "id", "state", "step", "visit", "round", "arrived_at", "due_at", "reason", "ended_at", "matched",
-    "goal_until", "goal_at", "goal_event_id", "goal_value", "loops", "variants", "matched_ids",
+_MOVING = ("id", "state", "step", "visit", "round", "arrived_at", "due_at", "reason", "ended_at")
+_SELDOM = (
+    "matched", "goal_until", "goal_at", "goal_event_id", "goal_value", "loops", "variants", "matched_ids",
 )  # fmt: skip
+_seldom = attrgetter(*_SELDOM)
 
 
 class Standing(NamedTuple):
@@ -97,9 +99,18 @@ def add(conn: Connection, new: Iterable[Standing]) -> int:
     return insert_rows(conn, enrollment, ("journey", "version_id", *_FIELDS), rows)
 
 
-def save(conn: Connection, changed: Sequence[Enrollment]) -> int:
-    """Write back what a decision can change."""
-    return update_rows(conn, enrollment, _CHANGING, [[getattr(e, name) for name in _CHANGING] for e in changed])
+def save(conn: Connection, changed: Iterable[Enrollment], before: Mapping[int | None, Enrollment]) -> int:
+    """Write back what a decision can change. `before`: how they were; most only move, and that is written at half the cost."""
+    moved: list[Enrollment] = []
+    altered: list[Enrollment] = []
+    for after in changed:
+        (moved if _seldom(after) == _seldom(before[after.id]) else altered).append(after)
+    return _update(conn, _MOVING, moved) + _update(conn, (*_MOVING, *_SELDOM), altered)
+
+
+def _update(conn: Connection, columns: tuple[str, ...], changed: Sequence[Enrollment]) -> int:
+    values = attrgetter(*columns)
+    return update_rows(conn, enrollment, columns, [values(each) for each in changed])
 
 
 def counts(conn: Connection) -> list[dict[str, Any]]:

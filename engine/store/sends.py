@@ -120,7 +120,7 @@ RETURNING s.id, s.contact_id, s.enrollment_id, s.fence, s.next_at, s.priority, s
 _CLAIM = text(f"""
 WITH f AS MATERIALIZED (SELECT nextval('fence') AS fence),
 free AS MATERIALIZED (
-    SELECT id FROM send WHERE {_FREE} ORDER BY next_at, priority DESC, due_at, journey LIMIT :most FOR UPDATE SKIP LOCKED
+    SELECT id FROM send WHERE {_FREE} ORDER BY next_at, priority DESC, due_at, journey, contact_id LIMIT :most FOR UPDATE SKIP LOCKED
 )
 {_LEASED}
 """)
@@ -131,9 +131,9 @@ _CLAIM_OPEN = text(f"""
 WITH f AS MATERIALIZED (SELECT nextval('fence') AS fence),
 first AS MATERIALIZED (
     SELECT found.id FROM unnest(CAST(:journeys AS text[]), CAST(:limits AS int[])) AS o(name, most) CROSS JOIN LATERAL (
-        SELECT id, next_at, priority, due_at, journey FROM send WHERE journey = o.name AND {_FREE}
-        ORDER BY next_at, priority DESC, due_at LIMIT least(o.most, :most)
-    ) AS found ORDER BY found.next_at, found.priority DESC, found.due_at, found.journey LIMIT :most
+        SELECT id, next_at, priority, due_at, journey, contact_id FROM send WHERE journey = o.name AND {_FREE}
+        ORDER BY next_at, priority DESC, due_at, contact_id LIMIT least(o.most, :most)
+    ) AS found ORDER BY found.next_at, found.priority DESC, found.due_at, found.journey, found.contact_id LIMIT :most
 ),
 free AS MATERIALIZED (
     SELECT id FROM send WHERE id IN (SELECT id FROM first) AND {_FREE} FOR UPDATE SKIP LOCKED
@@ -190,7 +190,9 @@ def claim(
     """
     given = _filter(now, stopped, open_) | {"worker": worker, "run": run, "most": most, "lease": LEASE}
     statement = _CLAIM if open_ is None else _CLAIM_OPEN
-    rows = sorted(conn.execute(statement, given), key=lambda r: (r.next_at, -r.priority, r.due_at, r.journey, r.id))
+    rows = sorted(
+        conn.execute(statement, given), key=lambda r: (r.next_at, -r.priority, r.due_at, r.journey, r.contact_id, r.id)
+    )
     return [Claimed(r.id, r.contact_id, r.enrollment_id, r.fence, r.journey, r.journey in throttled) for r in rows]
 
 

@@ -39,9 +39,10 @@ def test_lines_come_in_the_order_of_their_arrival_and_keep_that_of_the_file_with
     ("line", "said"),
     [
         ("[1]", "e.jsonl:1: expected a JSON object"),
-        ("{", "e.jsonl:1: "),
+        ("{", "e.jsonl:1: expected a JSON object, and this is no JSON"),
         ('{"at": "2026-03-01T00:00:00Z", "event": "x"}', "e.jsonl:1: expected 'user_id' or 'anonymous_id'"),
-        ('{"user_id": "a", "at": "2026-03-01", "event": "x"}', "as 'at', found '2026-03-01'"),
+        ('{"user_id": "a", "at": "2026-03-01", "event": "x"}', "+07:00), found '2026-03-01'"),
+        ('{"user_id": "a", "event": "x"}', "it is missing"),
         ('{"user_id": "a", "at": "2026-03-01T00:00:00Z"}', "expected 'event', 'identify' or 'type'"),
         (
             '{"user_id": "a", "at": "2026-03-02T00:00:00Z", "received_at": "2026-03-01T00:00:00Z", "event": "x"}',

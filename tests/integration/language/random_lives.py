@@ -46,13 +46,6 @@ class Scenario:
     def until(self) -> datetime:
         return self.start + timedelta(days=DAYS)
 
-    @property
-    def throttled(self) -> bool:
-        """Of messages due at one instant a throttle lets those go first that were planned first; who that is among people of
-        one instant hangs on the claims.
-        """
-        return any('"throttle"' in source for source in self.journeys.values())
-
     def __repr__(self) -> str:
         lives = "\n".join(f"{s.arrives} ({s.happened}) {json.dumps(dict(s.payload))}" for s in self.said)
         return "\n".join([f"from {self.start}", *self.journeys.values(), lives])

@@ -14,7 +14,7 @@ from tests.integration.language.plays import (
 from tests.integration.language.random_lives import Scenario, scenarios
 
 RANDOM = settings(
-    max_examples=20,
+    max_examples=14,
     derandomize=True,
     database=None,
     deadline=None,
@@ -30,10 +30,10 @@ def test_everybody_ends_or_waits_nothing_is_done_twice_and_every_way_of_playing_
 ) -> None:
     live, minutes, small = theatre.plays(scenario, from_instant_to_instant, by_the_minute, in_small_claims)
     assert minutes == live
-    assert small == live or scenario.throttled
+    assert small == live
 
 
-@settings(RANDOM, max_examples=10)
+@settings(RANDOM, max_examples=6)
 @given(scenario=scenarios())
 def test_after_pauses_everybody_still_ends_or_waits_and_nothing_is_done_twice(
     theatre: Theatre, scenario: Scenario

@@ -147,6 +147,14 @@ def upgrade() -> None:
     op.add_column("send", sa.Column("held", sa.Text(), nullable=True))
     op.add_column("send", sa.Column("config_hash", sa.Text(), nullable=True))
     op.add_column("send", sa.Column("segments_hash", sa.Text(), nullable=True))
+    op.drop_index(op.f("ix_send_outbox"), table_name="send", postgresql_where="(state = 'planned'::text)")
+    op.create_index(
+        "ix_send_outbox",
+        "send",
+        ["next_at", sa.literal_column("priority DESC"), "due_at", "journey", "contact_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'planned'"),
+    )
     op.create_index(
         "ix_send_by_journey",
         "send",
@@ -157,7 +165,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_send_outbox_of_journey",
         "send",
-        ["journey", "next_at", sa.literal_column("priority DESC"), "due_at"],
+        ["journey", "next_at", sa.literal_column("priority DESC"), "due_at", "contact_id"],
         unique=False,
         postgresql_where=sa.text("state = 'planned'"),
     )
