@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Date, FromClause, case, cast, func
+from sqlalchemy import ColumnElement, Date, FromClause, and_, case, cast, func
 from sqlalchemy.dialects.postgresql import JSONB
 
 from engine.document import Node, Plain, Scalar
@@ -44,7 +44,8 @@ class Zones:
 
     def of(self, contact: FromClause) -> ColumnElement[Any]:
         own = contact.c.timezone
-        return case((own != func.all(self.foreign), own), else_=self.default)
+        # Compared with none at all, a missing zone would count as one of its own.
+        return case((and_(own.is_not(None), own != func.all(self.foreign)), own), else_=self.default)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert
 
 from engine import tables
 from engine.grammar import FieldType
+from engine.store import zones
 from engine.store.verdicts import Subject, verdicts
+from engine.store.zones import zone_values
 from tests.conditions import condition
 from tests.integration.audience.people import NOW, ZONE, ask, holds, person
 
@@ -203,12 +205,16 @@ def test_on_a_list_a_date_operator_holds_if_any_item_does(conn: Connection) -> N
     assert {question: ask(conn, somebody, question, event=event)[0] for question in answers} == answers
 
 
-def test_a_zone_that_the_server_does_not_know_spoils_nobodys_batch(conn: Connection) -> None:
+def test_a_zone_that_the_server_does_not_know_spoils_nobodys_batch(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Python's list of zones may be newer than the server's, and the column takes what Python knows."""
-    ani, budi = (person(conn, {"born": "2000-07-01"}, timezone="Asia/Jakarta") for _ in range(2))
-    conn.execute(update(tables.contact).where(tables.contact.c.id == ani).values(timezone="localtime"))
+    zone_values(conn, ZONE)
+    for server in zones._foreign:  # as if the server were an old one
+        monkeypatch.setitem(zones._foreign, server, ["America/New_York"])
+    ani, budi = (person(conn, {"born": "2000-07-01"}, timezone=zone) for zone in ("America/New_York", "Asia/Jakarta"))
     asked = {"q": condition("contact.born: {anniversary: true}")}
-    late = datetime(2026, 6, 30, 18, tzinfo=UTC)  # 1 July in Jakarta, the organisation's zone
+    late = datetime(2026, 6, 30, 18, tzinfo=UTC)  # 1 July in Jakarta, the organisation's zone; 30 June in New York
     subjects = [Subject(1, ani), Subject(2, budi)]
     assert [verdicts(conn, asked, subjects, late, ZONE)[ix, "q"][0] for ix in (1, 2)] == [True, True]
     assert [verdicts(conn, asked, subjects, late, "UTC")[ix, "q"][0] for ix in (1, 2)] == [False, True]
