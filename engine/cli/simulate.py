@@ -97,6 +97,7 @@ def simulate(
     """
     from engine.app import open_rehearsal
     from engine.catalog import load
+    from engine.run.garbage import collect_rarely
     from engine.run.given import read_given
     from engine.run.simulated import timelines, totals
 
@@ -109,6 +110,7 @@ def simulate(
     span = replace(span, reactions=_reactions(opens, clicks, seed))
     with open_rehearsal(workspace.resolve(), span.start, found.config, found.templates) as stage:
         _bring_people(stage, contacts, segment, workspace)
+        collect_rarely()
         with _progress() as tell:
             _play(stage, found, given, span, tell)
         with stage.app.engine.connect() as conn:

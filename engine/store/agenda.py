@@ -24,12 +24,14 @@ class Agenda:
 _TOKENS = """(SELECT min(b.free_at) FROM bucket b WHERE b.free_at > :now AND EXISTS (
         SELECT 1 FROM send s WHERE s.state = 'planned' AND s.journey = b.journey AND s.next_at <= :now))"""
 
+# The earliest of all, and not "is there one before": of that the planner expects so many that it reads whole tables.
 _AGENDA = text(f"""
-SELECT EXISTS (SELECT 1 FROM occurrence WHERE due_at <= :now)
-        OR EXISTS (SELECT 1 FROM scheduled WHERE fired_at IS NULL AND due_at <= :now),
-    EXISTS (SELECT 1 FROM signal WHERE at <= :now),
-    EXISTS (SELECT 1 FROM send WHERE state = 'planned' AND next_at <= :now),
-    EXISTS (SELECT 1 FROM call WHERE state IN ('planned', 'calling') AND next_at <= :now),
+SELECT coalesce(least(
+        (SELECT min(due_at) FROM occurrence), (SELECT min(due_at) FROM scheduled WHERE fired_at IS NULL)
+    ) <= :now, false),
+    coalesce((SELECT min(at) FROM signal) <= :now, false),
+    coalesce((SELECT min(next_at) FROM send WHERE state = 'planned') <= :now, false),
+    coalesce((SELECT min(next_at) FROM call WHERE state IN ('planned', 'calling')) <= :now, false),
     least(
         (SELECT min(due_at) FROM occurrence WHERE due_at > :now),
         (SELECT min(due_at) FROM scheduled WHERE fired_at IS NULL AND due_at > :now),
