@@ -218,3 +218,15 @@ def test_a_zone_that_the_server_does_not_know_spoils_nobodys_batch(
     subjects = [Subject(1, ani), Subject(2, budi)]
     assert [verdicts(conn, asked, subjects, late, ZONE)[ix, "q"][0] for ix in (1, 2)] == [True, True]
     assert [verdicts(conn, asked, subjects, late, "UTC")[ix, "q"][0] for ix in (1, 2)] == [False, True]
+
+
+def test_where_the_server_knows_every_zone_a_contact_without_one_still_has_the_organisations(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zone_values(conn, ZONE)
+    for server in zones._foreign:
+        monkeypatch.setitem(zones._foreign, server, [])
+    nobody = person(conn, {"born": "2000-07-01"})
+    asked = {"q": condition("contact.born: {anniversary: true}")}
+    late = datetime(2026, 6, 30, 18, tzinfo=UTC)  # 1 July in Jakarta, the organisation's zone
+    assert verdicts(conn, asked, [Subject(1, nobody)], late, ZONE)[1, "q"][0]

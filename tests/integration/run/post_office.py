@@ -28,6 +28,18 @@ CONFIG = Config(
 )
 
 
+HELLO = """
+    journey: hello
+    topic: offers
+    trigger: {event: signed_up}
+    exit: [{event: left_us}]
+    steps:
+      - {send: hello, via: [sms]}
+      - wait: 1h
+"""
+"""One message, then a wait; whoever does `left_us` leaves."""
+
+
 @dataclass
 class PostOffice:
     """`texts` are SMS templates by name; every one of them reads well in plain text."""
@@ -100,3 +112,15 @@ class PostOffice:
                     "UPDATE send SET lease_until = clock_timestamp() - interval '1 second' WHERE lease_until IS NOT NULL"
                 )
             )
+
+
+def sign_up(office: PostOffice, count: int = 1) -> list[int]:
+    """People who may be written to and have just signed up; their journeys have begun."""
+    people = []
+    for number in range(count):
+        person = office.town.person(f"p{number}", phone=f"+628120000{number:04d}", first_name=f"Ani{number}")
+        office.consents(person, "offers")
+        office.town.does(person, "signed_up")
+        people.append(person)
+    office.town.settle()
+    return people

@@ -14,19 +14,9 @@ from engine.store import holds, suppressions
 from engine.store.holds import Hold
 from engine.store.suppressions import Suppression
 from engine.tables import attempt, send, suppression
-from tests.integration.run.post_office import PostOffice
+from tests.integration.run.post_office import HELLO, PostOffice, sign_up
 from tests.integration.run.town import NOON, Town
 from tests.scripted_channel import Provider, ScriptedAdapter, SearchableScriptedAdapter
-
-HELLO = """
-    journey: hello
-    topic: offers
-    trigger: {event: signed_up}
-    exit: [{event: left_us}]
-    steps:
-      - {send: hello, via: [sms]}
-      - wait: 1h
-"""
 
 
 @pytest.fixture
@@ -38,17 +28,6 @@ def provider() -> Provider:
 def office(town: Town, provider: Provider, tmp_path: Path) -> PostOffice:
     town.apply(HELLO)
     return PostOffice(town, tmp_path, {"sms": ScriptedAdapter(provider)})
-
-
-def sign_up(office: PostOffice, count: int = 1) -> list[int]:
-    people = []
-    for number in range(count):
-        person = office.town.person(f"p{number}", phone=f"+628120000{number:04d}", first_name=f"Ani{number}")
-        office.consents(person, "offers")
-        office.town.does(person, "signed_up")
-        people.append(person)
-    office.town.settle()
-    return people
 
 
 def test_a_message_goes_out_once_and_the_journey_goes_on_from_its_end(office: PostOffice, provider: Provider) -> None:

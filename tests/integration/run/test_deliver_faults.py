@@ -18,19 +18,9 @@ from engine.store.intents import LockedSend
 from engine.store.merge import merge
 from engine.store.sends import Stopped
 from engine.tables import attempt, send
-from tests.integration.run.post_office import PostOffice
+from tests.integration.run.post_office import HELLO, PostOffice, sign_up
 from tests.integration.run.town import Town
 from tests.scripted_channel import Provider, ScriptedAdapter, SearchableScriptedAdapter
-
-HELLO = """
-    journey: hello
-    topic: offers
-    trigger: {event: signed_up}
-    exit: [{event: left_us}]
-    steps:
-      - {send: hello, via: [sms]}
-      - wait: 1h
-"""
 
 
 @pytest.fixture
@@ -42,17 +32,6 @@ def provider() -> Provider:
 def office(town: Town, provider: Provider, tmp_path: Path) -> PostOffice:
     town.apply(HELLO)
     return PostOffice(town, tmp_path, {"sms": ScriptedAdapter(provider)})
-
-
-def sign_up(office: PostOffice, count: int = 1) -> list[int]:
-    people = []
-    for number in range(count):
-        person = office.town.person(f"p{number}", phone=f"+628120000{number:04d}", first_name=f"Ani{number}")
-        office.consents(person, "offers")
-        office.town.does(person, "signed_up")
-        people.append(person)
-    office.town.settle()
-    return people
 
 
 @dataclass
