@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from metering import Measured, metered
 from sqlalchemy import text
-from stand import NOW, make_workspace, open_fresh, prepare
+from stand import NOW, make_workspace, open_fresh, prepare, write_out
 
 from engine.app import App, VirtualClock
 from engine.run.advance import advance
@@ -87,6 +87,7 @@ def run(root: Path, people: int, work: Callable[[App], None]) -> tuple[Measured,
         with app.engine.connect() as conn:
             planned = conn.scalar(text("SELECT count(*) FROM send WHERE state = 'planned'"))
         assert planned == people, f"{planned} of {people} sends are planned"
+        write_out(app)
         return meter.measured(people), psutil.Process().memory_info().rss / 1e6
     finally:
         app.close()

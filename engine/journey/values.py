@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from engine.audience.condition import Condition
 from engine.audience.event_match import EventMatch
@@ -271,8 +271,7 @@ class TraceLine:
     result: str
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What follows from a signal. `enrollment` is None when nobody enters; `changed` False when nothing need be saved.
 
     `again`: the enrollment has moved, and what was answered may not be true any more (the contact was changed, say). Carry
@@ -286,8 +285,7 @@ class Decision:
     again: bool = False
 
 
-@dataclass(frozen=True)
-class Undecided:
+class Undecided(NamedTuple):
     """The facts lack these answers; ask and decide again from the start.
 
     `about`: the enrollment as it stands in mid-decision (a matched event may be new); None while still at the door.

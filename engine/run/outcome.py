@@ -208,9 +208,10 @@ class Outcome:
     def _replace(self, contact: int, changed: Enrollment) -> None:
         assert changed.id is not None
         group = self.open[contact]
-        place = next(ix for ix, standing in enumerate(group) if standing.enrollment.id == changed.id)
-        self._hear(group[place].journey, group[place].enrollment, changed)
-        group[place] = group[place]._replace(enrollment=changed)
+        place = [standing.enrollment.id for standing in group].index(changed.id)
+        journey, version_id, before = group[place]
+        self._hear(journey, before, changed)
+        group[place] = Standing(journey, version_id, changed)
         if changed.id in self._new:
             self._new[changed.id] = group[place]
         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Table, TextClause, text
+from sqlalchemy import ARRAY, Connection, Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -20,10 +20,6 @@ def next_ids(conn: Connection, table: Table, count: int) -> list[int]:
         return []
     query = text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
     return list(conn.scalars(query, {"table": table.name, "count": count}))
-
-
-def _type_name(table: Table, column: str) -> str:
-    return table.c[column].type.compile(_DIALECT)
 
 
 def _is_json(table: Table, column: str) -> bool:
@@ -55,37 +51,92 @@ def insert_rows(conn: Connection, table: Table, columns: Sequence[str], rows: It
     return len(rows)
 
 
-def update_rows(
-    conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], where: str = ""
+def insert_missing(
+    conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], key: Sequence[str]
 ) -> int:
-    """Set columns of many rows in one statement; the first column is the key `id`. Gives how many rows were changed.
+    """Append the rows whose unique `key` is not taken; gives how many those were.
 
-    `where` is a further SQL condition on `t` (the table) and `v` (the new values) in trusted text. Array columns are not supported.
+    For rows that have much in common: a value on which all agree is sent once, and not with every row.
     """
     if not rows:
         return 0
-    statement, json_at = _update_statement(table, tuple(columns), where)
-    values: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    arrays = {
-        f"p{number}": [as_json(value) for value in column] if number in json_at else list(column)
-        for number, column in enumerate(values)
-    }
-    return conn.execute(statement, arrays).rowcount
+    common, given = _parameters(table, columns, rows, keep=frozenset(key))
+    return conn.execute(_insert_statement(table, tuple(columns), common, tuple(key)), given).rowcount
+
+
+def update_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> int:
+    """Set columns of many rows, the first being the key `id`, in one statement. Gives how many rows were changed.
+
+    A value on which all rows agree is sent once, and not with every row.
+    """
+    if not rows:
+        return 0
+    common, given = _parameters(table, columns, rows, keep=frozenset(columns[:1]))
+    return conn.execute(_update_statement(table, tuple(columns), common), given).rowcount
+
+
+def _parameters(
+    table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]], keep: frozenset[str]
+) -> tuple[frozenset[str], dict[str, Any]]:
+    """The columns on which all rows agree, those in `keep` left out, and the statement's parameters: for these one value,
+    for the others one per row.
+    """
+    common: set[str] = set()
+    given: dict[str, Any] = {}
+    for number, (name, values) in enumerate(zip(columns, zip(*rows, strict=True), strict=True)):
+        as_text = _as_text(table, name)
+        if name not in keep and values.count(values[0]) == len(values):
+            common.add(name)
+            given[f"p{number}"] = values[0] if as_text is None else as_text(values[0])
+        else:
+            given[f"p{number}"] = list(values) if as_text is None else [as_text(value) for value in values]
+    return frozenset(common), given
+
+
+def _as_text(table: Table, column: str) -> Callable[[Any], str | None] | None:
+    """How values of a column are sent that an array can't hold as they are; None: it can."""
+    kind = table.c[column].type
+    return as_json if isinstance(kind, JSONB) else _as_array if isinstance(kind, ARRAY) else None
+
+
+def _as_array(values: Sequence[str]) -> str:
+    quoted = (value.replace("\\", r"\\").replace('"', r"\"") for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+
+
+# Put together once for each set of columns that vary: claims are small and many.
 
 
 @lru_cache(maxsize=256)
-def _update_statement(table: Table, columns: tuple[str, ...], where: str) -> tuple[TextClause, frozenset[int]]:
-    """The statement, and which columns are JSON; put together once, since claims are small and many."""
-    json_at = frozenset(number for number, column in enumerate(columns) if _is_json(table, column))
-    casts = ", ".join(
-        f"CAST(:p{number} AS {'text' if number in json_at else _type_name(table, column)}[])"
-        for number, column in enumerate(columns)
+def _insert_statement(
+    table: Table, columns: tuple[str, ...], common: frozenset[str], key: tuple[str, ...]
+) -> TextClause:
+    values, source = _values(table, columns, common)
+    names = ", ".join(f'"{column}"' for column in columns)
+    return text(
+        f'INSERT INTO "{table.name}" ({names}) SELECT {", ".join(values)} FROM {source} ON CONFLICT ({", ".join(key)}) DO NOTHING'
     )
-    sets = ", ".join(
-        f'"{column}" = v.c{number}{"::jsonb" if number in json_at else ""}'
-        for number, column in enumerate(columns)
-        if number > 0
-    )
-    names = ", ".join(f"c{number}" for number in range(len(columns)))
-    statement = f'UPDATE "{table.name}" t SET {sets} FROM unnest({casts}) AS v({names}) WHERE t.id = v.c0'
-    return text(f"{statement} AND {where}" if where else statement), json_at
+
+
+@lru_cache(maxsize=256)
+def _update_statement(table: Table, columns: tuple[str, ...], common: frozenset[str]) -> TextClause:
+    values, source = _values(table, columns, common)
+    sets = ", ".join(f'"{column}" = {value}' for column, value in zip(columns[1:], values[1:], strict=True))
+    return text(f'UPDATE "{table.name}" t SET {sets} FROM {source} WHERE t.id = {values[0]}')
+
+
+def _values(table: Table, columns: tuple[str, ...], common: frozenset[str]) -> tuple[list[str], str]:
+    """Each column's value in SQL, and what the varying ones are selected from."""
+    values: list[str] = []
+    casts: list[str] = []
+    names: list[str] = []
+    for number, column in enumerate(columns):
+        kind = table.c[column].type.compile(_DIALECT)
+        if column in common:
+            values.append(f"CAST(:p{number} AS {kind})")
+            continue
+        sent = kind if _as_text(table, column) is None else "text"
+        casts.append(f"CAST(:p{number} AS {sent}[])")
+        names.append(f"c{number}")
+        values.append(f"v.c{number}" if sent == kind else f"CAST(v.c{number} AS {kind})")
+    return values, f"unnest({', '.join(casts)}) AS v({', '.join(names)})"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import psycopg
 from sqlalchemy import Connection, text
 
-from engine.store.bulk import insert_rows
+from engine.store import send_key
 from engine.store.contacts import ContactRow
 from engine.store.sends import LEASE
 from engine.tables import call
@@ -39,53 +38,19 @@ _PLANNED = (
 )  # fmt: skip
 
 
-# As with sends: a migration can bring somebody to a call that was made; it is not made again, and its end is told anew.
-_TAKEN = text("""
-WITH w AS (
-    SELECT * FROM unnest(CAST(:enrollments AS bigint[]), CAST(:steps AS text[]), CAST(:rounds AS int[]), CAST(:visits AS int[]),
-        CAST(:dues AS timestamptz[])) AS w(enrollment_id, step, round, visit, due_at)
-), known AS MATERIALIZED (
-    SELECT k.id, k.contact_id, k.enrollment_id, k.journey, k.step, k.round, k.state, k.reason, k.status, w.visit, w.due_at,
-        k.state IN ('planned', 'calling') AS open
-    FROM w JOIN call k USING (enrollment_id, step, round) FOR UPDATE OF k
-), going AS (
-    UPDATE call c SET visit = k.visit FROM known k WHERE c.id = k.id AND k.open
-), told AS (
-    INSERT INTO signal (contact_id, enrollment_id, journey, kind, at, visit, data)
-    SELECT contact_id, enrollment_id, journey, 'call', due_at, visit,
-        jsonb_strip_nulls(jsonb_build_object('call_id', id, 'step', step, 'state', state, 'reason', reason, 'status', status))
-    FROM known WHERE NOT open
-)
-SELECT enrollment_id, step, round FROM known
-""")
+_RETELL = send_key.retelling(call, "state IN ('planned', 'calling')", ("state", "reason", "status"))
 
 
-def plan(conn: Connection, new: Iterable[NewCall]) -> int:
+def plan(conn: Connection, new: Sequence[NewCall]) -> int:
     """Queue calls; gives how many. One whose key is taken is not made again, and its end is told anew."""
-    wanted = list(new)
-    if not wanted:
-        return 0
-    try:
-        with conn.begin_nested():
-            return _insert(conn, wanted)
-    except psycopg.errors.UniqueViolation:
-        given = {
-            "enrollments": [c.enrollment_id for c in wanted], "steps": [c.step for c in wanted],
-            "rounds": [c.round for c in wanted], "visits": [c.visit for c in wanted], "dues": [c.due_at for c in wanted],
-        }  # fmt: skip
-        taken = {tuple(row) for row in conn.execute(_TAKEN, given)}
-        return _insert(conn, [c for c in wanted if (c.enrollment_id, c.step, c.round) not in taken])
-
-
-def _insert(conn: Connection, new: Iterable[NewCall]) -> int:
-    rows = (
+    rows = [
         (
             c.enrollment_id, c.step, c.round, c.visit, c.contact_id, c.journey, c.version_id, c.planned_at, c.due_at, c.due_at,
             "planned",
         )
         for c in new
-    )  # fmt: skip
-    return insert_rows(conn, call, _PLANNED, rows)
+    ]  # fmt: skip
+    return send_key.plan(conn, call, _PLANNED, rows, new, _RETELL)
 
 
 # --- claim ------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,11 @@ _FIELDS = (
     "reason", "ended_at", "trigger_event_id", "event", "matched", "goal_until", "goal_at", "goal_event_id", "goal_value",
     "loops", "variants", "matched_ids",
 )  # fmt: skip
+# What is seldom there need not be parsed.
+_READ = {
+    "goal_value": "CAST(goal_value AS float8)", "loops": "nullif(loops, '{}')", "variants": "nullif(variants, '{}')",
+    "matched_ids": "nullif(matched_ids, '[]')",
+}  # fmt: skip
 _NAMES = (*_FIELDS, "arriving")
 _MOVING = ("id", "state", "step", "visit", "round", "arrived_at", "due_at", "reason", "ended_at")
 _SELDOM = (
@@ -37,10 +42,9 @@ class Standing(NamedTuple):
 
 def _standing(row: Any) -> Standing:
     # By position: rows come by the thousand, and names cost ten times as much.
-    journey, version_id, *values, goal_value, loops, variants, matched_ids = row
-    worth = float(goal_value) if goal_value is not None else None
+    journey, version_id, *values, loops, variants, matched_ids = row
     laps = {step: _lap(lap) for step, lap in loops.items()} if loops else {}
-    values += (worth, laps, variants, tuple(matched_ids))
+    values += (laps, variants or {}, tuple(matched_ids or ()))
     enrollment = object.__new__(Enrollment)  # as `Enrollment(..)` does, which costs ten times as much
     enrollment.__dict__.update(zip(_NAMES, (*values, False), strict=True))
     return Standing(journey, version_id, enrollment)
@@ -51,7 +55,7 @@ def _lap(stored: dict[str, Any]) -> Lap:
     return Lap(stored["total"], stored["round"], datetime.fromisoformat(since) if since is not None else None)
 
 
-_SELECT = f"SELECT journey, version_id, {', '.join(_FIELDS)} FROM enrollment"
+_SELECT = f"SELECT journey, version_id, {', '.join(_READ.get(name, name) for name in _FIELDS)} FROM enrollment"
 _OPEN = text(
     f"{_SELECT} WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND (state = 'active' OR goal_until >= :since) ORDER BY id"
 )
@@ -70,7 +74,8 @@ def open_for(conn: Connection, contacts: Sequence[int], since: datetime | None) 
     """
     found: dict[int, list[Standing]] = defaultdict(list)
     for row in conn.execute(_OPEN, {"contacts": list(contacts), "since": since}).all():
-        found[row.contact_id].append(_standing(row))
+        standing = _standing(row)
+        found[standing.enrollment.contact_id].append(standing)
     return found
 
 

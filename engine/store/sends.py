@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import psycopg
 from sqlalchemy import Connection, text
 
-from engine.store.bulk import insert_rows
+from engine.store import send_key
 from engine.tables import send
 
 LEASE = timedelta(seconds=60)
@@ -43,54 +42,23 @@ _PLANNED = (
 )  # fmt: skip
 
 
-# A migration can bring somebody to a send that they have behind them. It is not sent again (its key is taken): what it came
-# to, or will come to, is told to the visit that now stands on it.
-_TAKEN = text("""
-WITH w AS (
-    SELECT * FROM unnest(CAST(:enrollments AS bigint[]), CAST(:steps AS text[]), CAST(:rounds AS int[]), CAST(:visits AS int[]),
-        CAST(:dues AS timestamptz[])) AS w(enrollment_id, step, round, visit, due_at)
-), known AS MATERIALIZED (
-    SELECT s.id, s.contact_id, s.enrollment_id, s.journey, s.step, s.round, s.state, s.reason, s.channel, w.visit, w.due_at,
-        s.state IN ('planned', 'sending') OR (s.state = 'unknown' AND s.reason = 'reconciling') AS open
-    FROM w JOIN send s USING (enrollment_id, step, round) FOR UPDATE OF s
-), going AS (
-    UPDATE send s SET visit = k.visit FROM known k WHERE s.id = k.id AND k.open
-), told AS (
-    INSERT INTO signal (contact_id, enrollment_id, journey, kind, at, visit, data)
-    SELECT contact_id, enrollment_id, journey, 'send', due_at, visit,
-        jsonb_strip_nulls(jsonb_build_object('send_id', id, 'step', step, 'state', state, 'reason', reason, 'channel', channel))
-    FROM known WHERE NOT open
+_RETELL = send_key.retelling(
+    send,
+    "(state IN ('planned', 'sending') OR (state = 'unknown' AND reason = 'reconciling'))",
+    ("state", "reason", "channel"),
 )
-SELECT enrollment_id, step, round FROM known
-""")
 
 
-def plan(conn: Connection, new: Iterable[NewSend]) -> int:
+def plan(conn: Connection, new: Sequence[NewSend]) -> int:
     """Put sends into the outbox; gives how many. One whose key is taken is not planned again, and its end is told anew."""
-    wanted = list(new)
-    if not wanted:
-        return 0
-    try:
-        with conn.begin_nested():
-            return _insert(conn, wanted)
-    except psycopg.errors.UniqueViolation:
-        given = {
-            "enrollments": [s.enrollment_id for s in wanted], "steps": [s.step for s in wanted],
-            "rounds": [s.round for s in wanted], "visits": [s.visit for s in wanted], "dues": [s.due_at for s in wanted],
-        }  # fmt: skip
-        taken = {tuple(row) for row in conn.execute(_TAKEN, given)}
-        return _insert(conn, [s for s in wanted if (s.enrollment_id, s.step, s.round) not in taken])
-
-
-def _insert(conn: Connection, new: Iterable[NewSend]) -> int:
-    rows = (
+    rows = [
         (
-            s.enrollment_id, s.step, s.round, s.visit, s.contact_id, s.journey, s.version_id, s.kind, s.topic, s.template,
-            list(s.via), s.priority, s.planned_at, s.due_at, s.expires_at, s.due_at, "planned",
+            s.enrollment_id, s.step, s.round, s.visit, s.contact_id, s.journey, s.version_id, s.kind, s.topic, s.template, s.via,
+            s.priority, s.planned_at, s.due_at, s.expires_at, s.due_at, "planned",
         )
         for s in new
-    )  # fmt: skip
-    return insert_rows(conn, send, _PLANNED, rows)
+    ]  # fmt: skip
+    return send_key.plan(conn, send, _PLANNED, rows, new, _RETELL)
 
 
 # --- claim ------------------------------------------------------------------------------------------------------------
@@ -216,10 +184,14 @@ def release(conn: Connection, ids: Sequence[int], fence: int) -> int:
 # --- counting and looking ---------------------------------------------------------------------------------------------
 
 
-_ANY = text(f"SELECT EXISTS (SELECT 1 FROM send WHERE {_FREE})")
+# The first of them, and not "is there one": of that the planner expects so many that it reads the whole table.
+_ANY = text(f"""
+SELECT (SELECT id FROM send WHERE {_FREE} ORDER BY next_at, priority DESC, due_at, journey, contact_id LIMIT 1) IS NOT NULL
+""")
 _ANY_OPEN = text(f"""
-SELECT EXISTS (SELECT 1 FROM unnest(CAST(:journeys AS text[]), CAST(:limits AS int[])) AS o(name, most)
-    WHERE EXISTS (SELECT 1 FROM send WHERE journey = o.name AND {_FREE}))
+SELECT EXISTS (SELECT 1 FROM unnest(CAST(:journeys AS text[]), CAST(:limits AS int[])) AS o(name, most) WHERE (
+    SELECT id FROM send WHERE journey = o.name AND {_FREE} ORDER BY next_at, priority DESC, due_at, contact_id LIMIT 1
+) IS NOT NULL)
 """)
 
 

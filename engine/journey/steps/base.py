@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 from engine.audience.condition import SegmentUse
 from engine.document import Mapping as MappingNode
 from engine.document import Node, Plain, Scalar
-from engine.grammar import Choice, Field, Reader, Shape, text_schema
+from engine.grammar import NAME, Choice, Field, Reader, Shape, shown, text_schema
 from engine.journey.values import Answer, Effect, Enrollment, Facts, Lap, Properties, Question, Signal
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -136,12 +136,12 @@ STEP_ID = re.compile(r"[a-z][a-z0-9_]*")
 class StepId:
     """The name of a step; it is matched across versions and part of the send key."""
 
-    expected: str = "a name of lower-case letters, digits and _"
+    expected: str = NAME.expected
 
     def read(self, node: Node, reader: Reader) -> Any:
         if isinstance(node, Scalar) and node.value is not None and STEP_ID.fullmatch(node.text):
             return node.text
-        return reader.refuse(node, f"expected {self.expected} as id")
+        return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
 
     def schema(self) -> dict[str, Any]:
         return text_schema(STEP_ID.pattern)
@@ -156,8 +156,7 @@ ON_FAILURE = Field(
 # --- moving -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Visit:
+class Visit(NamedTuple):
     """What a state sees when it is asked to move. `arriving`: the enrollment has come to this state just now, at `at`;
     else `signal` has come while it stood here.
     """
@@ -173,8 +172,7 @@ class Visit:
         return self.facts.answers.get(path)
 
 
-@dataclass(frozen=True)
-class Stay:
+class Stay(NamedTuple):
     """Wait here; `due_at` sets the timer of this visit (None: none is needed)."""
 
     due_at: datetime | None = None
@@ -182,8 +180,7 @@ class Stay:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Go:
+class Go(NamedTuple):
     """On to `target` (None: completed) after carrying out `effects`; `why` goes into the trace.
 
     `matched` replaces the last matched event, and `matched_id` is used up: no later `wait_for` takes it. `lap` is how far
@@ -203,16 +200,14 @@ class Go:
     variant: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True)
-class End:
+class End(NamedTuple):
     """The journey ends here with a reason; `found` goes into the trace."""
 
     reason: str
     found: Any = None
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(NamedTuple):
     """The state can't tell without these answers."""
 
     questions: tuple[Question, ...]
