@@ -61,4 +61,5 @@ $(READY): requirements.lock pyproject.toml
 	@echo "installing what requirements.lock lists (the first time a minute or two)"
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m compileall -q engine channels  # as pip does with the rest; under PYTHONDONTWRITEBYTECODE nobody else would
 	@touch $@

@@ -7,11 +7,11 @@ from typing import Any
 
 from engine.audience.conditions import KINDS
 from engine.audience.conditions.combined import together
-from engine.audience.scope import CONDITION_SCHEMA, Condition, ConditionKind, Place, Scope, SegmentUse, Verdict
+from engine.audience.kind import CONDITION_SCHEMA, Condition, ConditionKind, Place, SegmentUse
 from engine.document import Mapping, Node, Scalar, Sequence
 from engine.grammar import INVALID, Invalid, Reader, shown, suggestion
 
-__all__ = ["Condition", "ConditionType", "Scope", "SegmentUse", "Verdict", "read_condition"]
+__all__ = ["Condition", "ConditionType", "SegmentUse", "read_condition"]
 
 _MOST_ASKED = 200  # keys, at every depth; keeps a statement within PostgreSQL's 65,535 parameters
 
@@ -39,7 +39,7 @@ class ConditionType:
 def read_condition(
     node: Node, reader: Reader, *, tested: bool = False, matched: bool = True, enrolled: bool = True
 ) -> Condition | Invalid:
-    """The condition, or `INVALID` after reporting. Uses `reader.fields` (declared types) and `reader.has_event`."""
+    """The condition, or `INVALID` after reporting. Uses what `reader` knows is declared, and `reader.has_event`."""
     if _asked(node) > _MOST_ASKED:
         return reader.refuse(node, f"a condition asks at most {_MOST_ASKED} things; make a segment of a part of it")
     return _read(node, Place(reader, tested, matched, _read, enrolled=enrolled))

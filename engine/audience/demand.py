@@ -1,18 +1,14 @@
-"""What is asked of one field: OP of the language, read from text, told in a sentence, asked in SQL."""
+"""What is asked of one field: OP of the language, read from text and told in a sentence."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_
-
 from engine.audience.date_operators import days_schema, read_days, read_span
-from engine.audience.operands import Operand, read_moment, read_operand
+from engine.audience.operands import Kind, Operand, read_moment, read_operand
 from engine.audience.operation import Given, Takes
 from engine.audience.operators import OPERATORS
-from engine.audience.scope import Clock
-from engine.audience.value import Kind, Subject
 from engine.document import Node, Plain, Scalar, Sequence
 from engine.grammar import INVALID, SCALAR, FieldType, Flag, Invalid, Reader, any_of, shown, suggestion, text_schema
 from engine.moments import WINDOW
@@ -29,9 +25,6 @@ class Comparison:
     word: str
     operands: tuple[Given, ...]
 
-    def holds(self, subject: Subject, clock: Clock) -> ColumnElement[bool]:
-        return OPERATORS[self.word].holds(subject, self.operands, clock)
-
     def label(self) -> str:
         return OPERATORS[self.word].says(self.operands)
 
@@ -45,9 +38,6 @@ class Demand:
     """What is asked of one field: several comparisons mean all of them."""
 
     comparisons: tuple[Comparison, ...]
-
-    def holds(self, subject: Subject, clock: Clock) -> ColumnElement[bool]:
-        return and_(*(each.holds(subject, clock) for each in self.comparisons))
 
     def label(self) -> str:
         return " and ".join(each.label() for each in self.comparisons)

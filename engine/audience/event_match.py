@@ -7,14 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Numeric, Select, Text, case, cast, func, select
-from sqlalchemy import literal_column as constant
-
-from engine import tables
-from engine.audience.condition import Condition, ConditionType, Scope, SegmentUse
+from engine.audience.condition import Condition, ConditionType, SegmentUse
 from engine.audience.operands import shortest
 from engine.audience.path import read_path
-from engine.audience.value import at, folded, origin, text_at
 from engine.document import Node, Plain, Scalar
 from engine.grammar import INVALID, NAME, Field, Invalid, Reader, shown, text_schema
 
@@ -58,36 +53,6 @@ class EventMatch:
     name: str
     where: Condition | None = None
     key: tuple[str, ...] | None = None
-
-    def rows(
-        self,
-        scope: Scope,
-        *,
-        since: ColumnElement[Any],
-        until: ColumnElement[Any] | None = None,
-        excluding: ColumnElement[Any] | None = None,
-    ) -> Select[Any]:
-        """The matching events of the scope's contact in [since, until], without the one called `excluding`.
-
-        `excluding` is an event's id, NULL for none. Columns id, occurred_at, properties, in the order (occurred_at, id).
-        The select refers to the scope's tables from outside: use it as a scalar or EXISTS subquery, or a lateral join.
-        Raises ValueError when there is a key to match and the scope has none.
-        """
-        event = tables.event.alias()
-        found = select(event.c.id, event.c.occurred_at, event.c.properties).where(
-            event.c.contact_id == scope.contact.c.id, event.c.name == self.name, event.c.occurred_at >= since
-        )
-        if until is not None:
-            found = found.where(event.c.occurred_at <= until)
-        if excluding is not None:
-            found = found.where(event.c.id.is_distinct_from(excluding))
-        if self.key is not None:
-            if scope.key is None:
-                raise ValueError(f"'{self.name}' is matched by key, and the scope has no key")
-            found = found.where(folded(_key_text(event.c.properties, self.key) == scope.key))
-        if self.where is not None:
-            found = found.where(self.where.verdict(scope.testing(event.c.properties)).holds)
-        return found.order_by(event.c.occurred_at, event.c.id).correlate_except(event)
 
     def label(self) -> str:
         where = f" where ({self.where.label()})" if self.where else ""
@@ -135,13 +100,3 @@ def read_key(path: tuple[str, ...], properties: Mapping[str, Any]) -> str | None
             return shortest(Decimal(str(value)))
         case _:
             return None
-
-
-def _key_text(properties: ColumnElement[Any], path: tuple[str, ...]) -> ColumnElement[Any]:
-    """`read_key` in SQL."""
-    json, text = at(properties, path), text_at(properties, path)
-    came_as = origin(json)
-    return case(
-        (came_as.in_([constant("'string'"), constant("'boolean'")]), text),
-        (came_as == constant("'number'"), cast(func.trim_scale(cast(json, Numeric)), Text)),
-    )

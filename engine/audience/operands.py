@@ -7,30 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Literal
 
-from sqlalchemy import Boolean, ColumnElement, Date, Numeric, Select, Text, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
-from sqlalchemy.types import TypeEngine
-
-from engine.audience.value import Kind
 from engine.document import Node, Scalar
 from engine.grammar import FieldType, Invalid, Reader, shown
+
+Kind = Literal["text", "number", "boolean", "date", "datetime"]
 
 _NUMBER_SHAPE = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DAY_SHAPE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT_SHAPE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)", re.ASCII)
 _MOST_DIGITS = 60
 _BOUNDED = re.compile(rf"[+-]?\d{{0,{_MOST_DIGITS}}}(\.\d{{0,{_MOST_DIGITS}}})?([eE][+-]?\d{{1,3}})?", re.ASCII)
-
-
-_TYPES: dict[Kind, TypeEngine[Any]] = {
-    "text": Text(),
-    "number": Numeric(),
-    "boolean": Boolean(),
-    "date": Date(),
-    "datetime": TIMESTAMP(timezone=True),
-}
 
 
 @dataclass(frozen=True)
@@ -41,23 +29,11 @@ class Operand:
     value: str | Decimal | bool | date | datetime
     plain: str | int | float | bool
 
-    def bound(self) -> ColumnElement[Any]:
-        """The value as a bound parameter; text folded by the database itself, so that both sides are folded alike."""
-        value = literal(self.value, _TYPES[self.kind])
-        return func.lower(value, type_=Text) if self.kind == "text" else value
-
     def label(self) -> str:
         if isinstance(self.plain, bool):
             return "true" if self.plain else "false"
         text = str(self.plain)
         return '""' if not text else text if len(text) <= 40 else text[:39] + "…"
-
-
-def all_bound(kind: Kind, operands: list[Operand]) -> Select[Any]:
-    """The values of one kind as rows, from one bound array."""
-    values = literal([operand.value for operand in operands], ARRAY(_TYPES[kind]))
-    value = func.unnest(values, type_=_TYPES[kind]).column_valued()
-    return select(func.lower(value, type_=Text) if kind == "text" else value)
 
 
 def read_operand(node: Node, reader: Reader, subject: str, declared: FieldType | None) -> Operand | Invalid:

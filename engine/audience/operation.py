@@ -1,4 +1,4 @@
-"""What an operator is: what stands behind its word, what it asks of a value in SQL, how a sentence says it."""
+"""What an operator is: what stands behind its word, and how a sentence says it. What it asks: `engine.audience.sql.operators`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import ColumnElement
-
-from engine.audience.scope import Clock
-from engine.audience.value import Subject
 from engine.document import Plain
 from engine.grammar import FieldType
 
@@ -34,7 +30,6 @@ class Operator:
     """
 
     takes: Takes
-    holds: Callable[[Subject, tuple[Any, ...], Clock], ColumnElement[bool]]
     says: Callable[[tuple[Any, ...]], str]
     about: str
     example: str  # a condition as an author writes it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.audience.condition import Condition, ConditionType, SegmentUse
@@ -62,24 +62,25 @@ def read_segment(node: Node, reader: Reader) -> Segment | Invalid:
     return segment
 
 
-def circles(segments: Iterable[Segment]) -> list[Circle]:
-    """Each segment that stands on a circle of references, once, with the shortest way around, in the order given."""
-    known = {segment.name: segment for segment in segments}
-    found = (_way_around(segment, known) for segment in known.values())
+def circles(uses: Mapping[str, Sequence[SegmentUse]]) -> list[Circle]:
+    """Each segment that stands on a circle of references, once, with the shortest way around, in the order given. `uses`: what
+    each of them refers to.
+    """
+    found = (_way_around(name, uses) for name in uses)
     return [circle for circle in found if circle is not None]
 
 
-def _way_around(segment: Segment, known: dict[str, Segment]) -> Circle | None:
+def _way_around(name: str, uses: Mapping[str, Sequence[SegmentUse]]) -> Circle | None:
     ways: deque[tuple[tuple[str, ...], SegmentUse]] = deque()
-    ways.extend(((segment.name, use.name), use) for use in segment.where.segments_used())
+    ways.extend(((name, use.name), use) for use in uses[name])
     seen: set[str] = set()
     while ways:
         path, first = ways.popleft()
-        if path[-1] == segment.name:
+        if path[-1] == name:
             return Circle(path, first)
-        if path[-1] in known and path[-1] not in seen:
+        if path[-1] in uses and path[-1] not in seen:
             seen.add(path[-1])
-            ways.extend(((*path, name), first) for name in sorted(known[path[-1]].where.segments()))
+            ways.extend(((*path, each), first) for each in sorted({use.name for use in uses[path[-1]]}))
     return None
 
 

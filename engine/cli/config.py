@@ -7,10 +7,10 @@ from typing import Any
 
 import typer
 
-from engine.cli.output import Output, OutputOption, show_json, show_rows
-from engine.cli.workspace import HERE, KEEP, WorkspaceOption
+from engine.cli.output import Output, OutputOption, show_json
+from engine.cli.table import show_rows
+from engine.cli.workspace import HERE, WorkspaceOption
 
-PANEL = KEEP
 commands = typer.Typer(no_args_is_help=True, help="See what config.yaml and the environment come to.")
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import typer
 
 from engine.cli.output import say
-from engine.cli.workspace import HERE, KEEP, WorkspaceOption
+from engine.cli.workspace import HERE, WorkspaceOption
 
-PANEL = KEEP
 commands = typer.Typer(no_args_is_help=True, help="Look after the database.")
 
 

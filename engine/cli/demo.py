@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import typer
 
 from engine.cli.output import say
-from engine.cli.workspace import LOOK, on_terminal
+from engine.cli.parameters import whole_number
+from engine.cli.workspace import on_terminal
 
 _FOLDER: Final = Path("demo-out")
 
@@ -19,8 +20,11 @@ _Folder = Annotated[
 ]
 _Weeks = Annotated[
     int | None,
-    typer.Option("--weeks", min=2, show_default="the whole season", help="Play only so many virtual weeks."),
-]
+    typer.Option(
+        "--weeks", metavar="N", parser=whole_number(2), show_default="the whole season",
+        help="Play only so many virtual weeks, at least two.",
+    ),
+]  # fmt: skip
 _NoPrefect = Annotated[bool, typer.Option("--no-prefect", help="Send without Prefect, which saves memory and time.")]
 _NoStay = Annotated[bool, typer.Option("--no-stay", help="End at once, also on a terminal.")]
 
@@ -51,8 +55,3 @@ def demo(
 def _end(number: int, _frame: FrameType | None) -> None:
     """Told to end: leave as if everything had been played, so that whatever was started is stopped."""
     raise SystemExit(128 + number)
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("demo", rich_help_panel=LOOK)(demo)

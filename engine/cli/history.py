@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
-from engine.cli.output import Output, OutputOption, say, show_json, show_rows
-from engine.cli.workspace import HERE, LOOK, WorkspaceOption, opened
+from engine.cli.output import Output, OutputOption, moment, say, show_json, show_records, visible
+from engine.cli.parameters import whole_number
+from engine.cli.table import put
+from engine.cli.workspace import HERE, WorkspaceOption, opened
 from engine.errors import AlurError
 
 _Journey = Annotated[
-    str | None, typer.Argument(metavar="[JOURNEY]", show_default=False, help="Only what touched this journey.")
+    str | None, typer.Argument(metavar="JOURNEY", show_default=False, help="Only what touched this journey.")
 ]
 _Restore = Annotated[
     int | None,
-    typer.Option("--restore", metavar="N", show_default=False, help="Write the files as apply number N left them."),
-]
+    typer.Option(
+        "--restore", metavar="N", parser=whole_number(1), show_default=False,
+        help="Write the files as apply number N left them.",
+    ),
+]  # fmt: skip
 _Force = Annotated[bool, typer.Option("--force", help="With --restore: also over edits that were never applied.")]
 
 
@@ -54,17 +63,19 @@ def history(
             show_json([vars(entry) for entry in found])
             return
         rows = [_row(vars(entry), journey) for entry in found]
-        if rows:
+        if output is Output.CSV:
             columns = ("number", "at", "by", "changes", "version", "people", "note")
-            shown = columns if journey is not None else tuple(c for c in columns if c != "version")
-            show_rows(rows, shown, output, zone=at.zone)
+            show_records(rows, columns if journey is not None else [c for c in columns if c != "version"], output)
+        elif rows:
+            _show(rows, journey, at.zone)
         else:
-            say("nothing was applied yet")
+            say("nothing was applied yet: `alur apply` does")
 
 
 def _row(entry: dict[str, Any], journey: str | None) -> dict[str, Any]:
     changes = entry["changes"]
-    named = [change["how"] if journey is not None else f"{change['how']} {change['name']}" for change in changes]
+    names = {how: [c["name"] for c in changes if c["how"] == how] for how in dict.fromkeys(c["how"] for c in changes)}
+    named = [how if journey is not None else f"{how} {', '.join(found)}" for how, found in names.items()]
     people = [
         f"{change[what]:,} {what}" if journey is not None else f"{change[what]:,} {what} in {change['name']}"
         for change in changes
@@ -74,8 +85,25 @@ def _row(entry: dict[str, Any], journey: str | None) -> dict[str, Any]:
     version = (changes[0].get("after") or "")[:8] if journey is not None else ""
     return {
         "number": entry["id"], "at": entry["at"], "by": entry["by"], "note": entry["note"],
-        "changes": ", ".join(named), "version": version, "people": ", ".join(people),
+        "changes": "; ".join(named), "version": version, "people": ", ".join(people),
     }  # fmt: skip
+
+
+def _show(rows: Sequence[dict[str, Any]], journey: str | None, zone: str) -> None:
+    """An apply a paragraph: what it changed, indented, under its number, time, author and note."""
+    put(
+        Text(f"What was applied{f' to {journey}' if journey else ''}, the latest first (times in {zone})", style="bold")
+    )
+    width = len(str(rows[0]["number"]))
+    for row in rows:
+        head = Table.grid(padding=(0, 2))
+        head.add_column(no_wrap=True)
+        said = f"{row['number']:>{width}}  {moment(row['at'], zone)}  {row['by']}"
+        head.add_row(Text(visible(said)), Text(visible(row["note"] or "")))
+        put(head)
+        version = f"version {row['version']}" if row["version"] else ""
+        what = "; ".join(each for each in (row["changes"], version, row["people"]) if each)
+        put(Padding(Text(visible(what), style="dim"), (0, 0, 0, width + 2)))
 
 
 def _restore(conn: Any, root: Path, number: int, journey: str | None, *, force: bool) -> None:
@@ -103,8 +131,3 @@ def _restore(conn: Any, root: Path, number: int, journey: str | None, *, force: 
 
 def _read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("history", rich_help_panel=LOOK)(history)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.output import plural, say
-from engine.cli.workspace import HERE, WRITE
+from engine.cli.workspace import HERE
 
 _Folder = Annotated[
     Path, typer.Argument(metavar="DIR", show_default="this folder", help="Where to; made when it is missing.")
@@ -41,8 +41,3 @@ def init(folder: _Folder = HERE, secrets: _Secrets = False) -> None:
     typer.echo("  alur test        # play the journeys' tests on a clock of their own")
     typer.echo("  alur apply       # make what the files say what runs")
     typer.echo("  alur run         # take events in, decide, send")
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("init", rich_help_panel=WRITE)(init)

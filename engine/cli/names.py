@@ -1,20 +1,15 @@
-"""What a name on the command line means, or the error that says which name was meant."""
+"""What a name on the command line means among what is applied and on record."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from engine.catalog import load_config
+from engine.cli.unknown import unknown
 from engine.cli.workspace import Opened
-from engine.document import read_document
-from engine.errors import UnknownNameError, WorkspaceError
-from engine.grammar import suggestion
-from engine.journey.journey import Journey
-from engine.run.machines import read_source
+from engine.errors import UnknownNameError
 from engine.store import contacts, holds, journeys, runs
 from engine.store.contacts import ContactRow
 from engine.store.holds import HoldScope
@@ -22,24 +17,11 @@ from engine.store.holds import HoldScope
 _RUN = re.compile(r"[0-9]{1,18}")
 
 
-def journey_in_files(root: Path, name: str) -> Journey:
-    """The journey of `journeys/NAME.yaml`. Raises `UnknownNameError`, or `WorkspaceError` with the file's problems."""
-    config = load_config(root)
-    known = {path.stem: path for path in (root / "journeys").glob("*.yaml")}
-    if name not in known:
-        raise _unknown("journey", name, known, "journeys/ holds none")
-    data = known[name].read_bytes()
-    node, problems = read_document(data, f"journeys/{name}.yaml")
-    if node is None or problems:
-        raise WorkspaceError(problems)
-    return read_source(name, data.decode(), config.fields)
-
-
 def applied_journey(conn: Connection, name: str) -> str:
     """The name of a journey that is applied or once was. Raises `UnknownNameError`."""
     known = _applied(conn)
     if name not in known:
-        raise _unknown("journey", name, known, "nothing is applied yet: run `alur apply`")
+        raise unknown("journey", name, known, "nothing is applied yet: run `alur apply`")
     return name
 
 
@@ -60,7 +42,7 @@ def holdable(conn: Connection, at: Opened, word: str, scopes: Collection[HoldSco
     if "channel" in scopes and word in at.config.channels:
         return "channel", word
     channels = at.config.channels if "channel" in scopes else ()
-    raise _unknown("journey", word, [*known, *channels], "nothing is applied yet: run `alur apply`")
+    raise unknown("journey", word, [*known, *channels], "nothing is applied yet: run `alur apply`")
 
 
 def held(conn: Connection, at: Opened, word: str) -> tuple[HoldScope, str]:
@@ -71,10 +53,3 @@ def held(conn: Connection, at: Opened, word: str) -> tuple[HoldScope, str]:
 
 def _applied(conn: Connection) -> list[str]:
     return [journey.name for journey in journeys.all_applied(conn)]
-
-
-def _unknown(what: str, name: str, known: Iterable[str], none: str) -> UnknownNameError:
-    """`no journey 'welcom' (did you mean 'welcome'?)`, with all that there are when none is close."""
-    names = sorted(known)
-    listed = f"; there are {', '.join(names)}" if names else f"; {none}"
-    return UnknownNameError(f"no {what} '{name}'{suggestion(name, names) or listed}")

@@ -1,23 +1,20 @@
-"""How results are shown: tables for people, JSON and CSV for programs. Results go to standard output, the rest to standard error."""
+"""How results are shown: tables for people (`engine.cli.table`), JSON and CSV for programs. Results go to standard output, the rest to standard error."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import orjson
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
-from rich.table import Table
-from rich.text import Text
+
+from engine.cli.parameters import one_of
 
 
 class Output(StrEnum):
@@ -28,27 +25,15 @@ class Output(StrEnum):
     CSV = "csv"
 
 
-OutputOption = Annotated[Output, typer.Option("--output", help="table for people, json or csv for programs.")]
+OutputOption = Annotated[
+    Output,
+    typer.Option(
+        "--output", metavar="|".join(Output), parser=one_of(Output), help="table for people, json or csv for programs."
+    ),
+]
 
-_UNWATCHED_WIDTH: Final = 100_000  # where nobody watches, a row is one line, whatever it holds
 _NUMBER = re.compile(r"[+-]?[0-9.]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-def put(*things: RenderableType) -> None:
-    """Tables and lines for people, on standard output; without colours when `NO_COLOR` says so or nobody watches.
-
-    On a terminal they fit its width; elsewhere a row is one line, so that `grep` finds all of it.
-    """
-    watched = sys.stdout.isatty()
-    screen = Console(width=None if watched else _UNWATCHED_WIDTH, highlight=False, markup=False, emoji=False)
-    if watched:
-        screen.print(*things, sep="\n")
-        return
-    with screen.capture() as captured:
-        screen.print(*things, sep="\n")
-    for line in captured.get().splitlines():
-        typer.echo(line.rstrip())
 
 
 def say(message: str) -> None:
@@ -61,33 +46,12 @@ def show_json(value: Any) -> None:
     typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
 
 
-def show_rows(
-    rows: Sequence[dict[str, Any]], columns: Sequence[str], output: Output, title: str | None = None, zone: str = "UTC"
-) -> None:
-    """A list of things, one a row, in the way that was asked for. Tables show instants in `zone`."""
-    match output:
-        case Output.JSON:
-            show_json([{column: row.get(column) for column in columns} for row in rows])
-        case Output.CSV:
-            typer.echo(as_csv(rows, columns), nl=False)
-        case Output.TABLE:
-            put(as_table(rows, columns, title, zone))
-
-
-def as_table(
-    rows: Sequence[dict[str, Any]], columns: Sequence[str], title: str | None = None, zone: str = "UTC"
-) -> Table:
-    """The rows for people: numbers to the right with their thousands marked, instants in `zone`."""
-    table = Table(
-        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, title=title, title_justify="left", title_style="bold"
-    )
-    for column in columns:
-        values = [row[column] for row in rows if row.get(column) is not None]
-        numbers = bool(values) and all(map(_is_number, values))
-        table.add_column(column.replace("_", " "), justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*[Text(readable(row.get(column), zone)) for column in columns])
-    return table
+def show_records(rows: Sequence[dict[str, Any]], columns: Sequence[str], output: Output) -> None:
+    """A list of things for programs: as CSV, else as JSON."""
+    if output is Output.CSV:
+        typer.echo(as_csv(rows, columns), nl=False)
+    else:
+        show_json([{column: row.get(column) for column in columns} for row in rows])
 
 
 def as_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
@@ -96,7 +60,7 @@ def as_csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_harmless(_cell(row.get(column))) for column in columns])
+        writer.writerow([_harmless(cell(row.get(column))) for column in columns])
     return text.getvalue()
 
 
@@ -105,11 +69,7 @@ def _harmless(text: str) -> str:
     return f"'{text}" if dangerous else text
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     """A value for programs: lists joined by ';', instants as RFC 3339, nothing for nothing."""
     match value:
         case None:
@@ -119,28 +79,11 @@ def _cell(value: Any) -> str:
         case datetime():
             return value.isoformat()
         case list() | tuple():
-            return ";".join(_cell(item) for item in value)
+            return ";".join(cell(item) for item in value)
         case dict():
             return compact(value)
         case _:
             return str(value)
-
-
-def readable(value: Any, zone: str = "UTC") -> str:
-    """A value for people, on one line; control characters, with which a name could steer the terminal, become visible."""
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:,.2f}".removesuffix(".00")
-        case datetime():
-            return moment(value, zone)
-        case list() | tuple():
-            return ", ".join(readable(item, zone) for item in value)
-        case _:
-            return visible(_cell(value))
 
 
 def visible(text: str) -> str:

@@ -12,36 +12,23 @@ from typing import Final, NoReturn
 
 import typer
 
-from engine.cli import (
-    apply,
-    config,
-    contacts,
-    db,
-    demo,
-    draw,
-    enroll,
-    history,
-    holds,
-    init,
-    plan,
-    schema,
-    serve_commands,
-    simulate,
-    status,
-    test,
-    validate,
-    why,
-)
+from engine.cli.commands import Commands
 from engine.errors import AlurError, WorkspaceError
 
 program = typer.Typer(
     name="alur",
+    cls=Commands,
     help="""Marketing automation whose source of truth is text.
 
 A marketer writes journeys in YAML; Alur checks them, runs them for everybody that an event, a segment or a date
 brings in, and never mails a person who said no.
 
-First steps: `alur init shop`, `cd shop`, `alur validate`, `alur test`, `alur apply`, `alur run`.""",
+First steps:
+
+- `alur init shop` writes a working example; then `cd shop`
+- `alur validate`, `alur test` and `alur draw welcome` check it, try it out and show it; nothing needs to run
+- `alur apply`, then `alur run`: what the files say takes events in, decides and sends
+- `alur status` and `alur why CONTACT` tell how it goes, and why somebody got what they got""",
     epilog="`alur COMMAND --help` explains a command and shows an example.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -65,28 +52,6 @@ def _options(
 ) -> None:
     if debug:
         os.environ[_DEBUG] = "1"
-
-
-for part in (
-    init,
-    validate,
-    test,
-    simulate,
-    plan,
-    schema,
-    draw,
-    apply,
-    enroll,
-    serve_commands,
-    demo,
-    status,
-    why,
-    history,
-    holds,
-):
-    part.add_to(program)
-for name, group in (("contacts", contacts), ("config", config), ("db", db)):
-    program.add_typer(group.commands, name=name, rich_help_panel=group.PANEL)
 
 
 def run_program(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.output import say
-from engine.cli.workspace import WRITE
+from engine.cli.parameters import one_of
 
 
 class Kind(StrEnum):
@@ -21,16 +21,19 @@ class Kind(StrEnum):
 
 
 _Kind = Annotated[
-    Kind | None, typer.Argument(metavar="[journey|segment|config]", help="Which one; all of them if left out.")
+    Kind | None,
+    typer.Argument(metavar="KIND", parser=one_of(Kind), show_default=False, help="Which one; all of them if left out."),
 ]
 _Folder = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="DIR", help="Write KIND.json into this folder instead of printing."),
+    typer.Option(
+        "--out", "-o", metavar="DIR", show_default=False, help="Write KIND.json into this folder instead of printing."
+    ),
 ]
 
 
 def schema(kind: _Kind = None, out: _Folder = None) -> None:
-    """Write the JSON Schemas (draft-07) of journeys, segments and config.yaml.
+    """Write the JSON Schemas (draft-07) of journeys, segments and config.yaml, for editors.
 
     An editor that knows them completes keys, explains them and marks what is wrong while you type. `alur init` has put
     them into `schema/` already, and their place at the top of each file; `alur schema -o schema` brings them up to date
@@ -48,8 +51,3 @@ def schema(kind: _Kind = None, out: _Folder = None) -> None:
     for name in known if kind is None else (kind.value,):
         (out / f"{name}.json").write_text(as_text(known[name]), encoding="utf-8")
         say(f"wrote {out / f'{name}.json'}")
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("schema", rich_help_panel=WRITE)(schema)

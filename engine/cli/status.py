@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import typer
 from rich.console import RenderableType
 
-from engine.cli.output import Output, OutputOption, as_table, moment, plural, put, show_json, show_rows
-from engine.cli.workspace import HERE, LOOK, WorkspaceOption, opened
+from engine.cli.output import Output, OutputOption, moment, plural, show_json
+from engine.cli.table import as_table, put, show_rows
+from engine.cli.workspace import HERE, WorkspaceOption, opened
 
 _ALWAYS = ("planned", "accepted", "withheld", "failed")
 _PEOPLE = ("journey", "state", "entered", "under_way", "ended", "goals", "goal_value")
 
 
 def status(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABLE) -> None:
-    """Show how things stand: journeys, sends by state and by reason, the queue, what is held, and send runs.
+    """Show how things stand: journeys, sends by state and by reason, the queue, what is held, send runs.
 
     `--output json` gives all of it as one object, `--output csv` a row per journey.
 
@@ -42,8 +42,9 @@ def status(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TABL
 def _show(found: dict[str, Any], now: datetime, zone: str) -> None:
     put(_headline(found))
     if found["journeys"]:
-        rows, columns = _journeys(found["journeys"])
-        put("", as_table(rows, columns, title="Journeys and their sends"))
+        rows, states = _journeys(found["journeys"])
+        put("", as_table(rows, _PEOPLE, title="Journeys"))  # two tables, so that they fit a terminal of 80 columns
+        put("", as_table(rows, ("journey", *states), title="Their sends"))
     if reasons := list(_reasons(found["reasons"])):
         put(
             "",
@@ -55,7 +56,7 @@ def _show(found: dict[str, Any], now: datetime, zone: str) -> None:
         )
     if found["calls"]:
         put("", as_table(found["calls"], ("journey", "state", "reason", "calls"), title="Webhooks"))
-    put("", *_queue(found["queue"], now), "", _holds(found["holds"], zone))
+    put("", *_queue(found["queue"], now, zone), "", _holds(found["holds"], zone))
     if found["schedules"]:
         told = ("journey", "next", "last", "people", "missed")
         put("", as_table(found["schedules"], told, title="Schedules, broadcasts and backfills", zone=zone))
@@ -89,7 +90,7 @@ def _journeys(journeys: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]],
     if len(rows) > 1:
         sums = {name: sum(journey[name] for journey in journeys) for name in _PEOPLE[2:]}
         rows.append({"journey": "all", **sums, **total})
-    return rows, [*_PEOPLE, *states]
+    return rows, states
 
 
 def _reasons(reasons: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -101,13 +102,15 @@ def _reasons(reasons: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {**row, "because": told}
 
 
-def _queue(queue: dict[str, Any], now: datetime) -> Iterator[str]:
+def _queue(queue: dict[str, Any], now: datetime, zone: str) -> Iterator[str]:
     yield f"Waiting for a decision: {_waiting(queue['signals_due'], queue['oldest_signal'], now)}"
     yield f"Waiting to be sent: {_waiting(queue['sends_due'], queue['oldest_send'], now)}"
     if queue["calls_due"]:
         yield f"Webhooks waiting to be called: {_waiting(queue['calls_due'], queue['oldest_call'], now)}"
     if queue["dead_letters"]:
         yield f"Messages of apps that could not be taken: {queue['dead_letters']:,} (the table dead_letter says why)"
+    if queue["unreal_zones"]:
+        yield f"People whose time zone does not exist: {queue['unreal_zones']:,} ({zone} counts)"
 
 
 def _waiting(count: int, oldest: datetime | None, now: datetime) -> str:
@@ -140,8 +143,3 @@ def _run(run: dict[str, Any]) -> dict[str, Any]:
     took = span((ended - run["opened_at"]).total_seconds()) if ended is not None else ""
     counts = ", ".join(f"{count:,} {state}" for state, count in sorted(run["counts"].items()))
     return {"run": str(run["id"]), "state": run["state"], "opened": run["opened_at"], "took": took, "sends": counts}
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("status", rich_help_panel=LOOK)(status)

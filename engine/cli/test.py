@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from engine.cli.output import Output, OutputOption, plural, put, say, show_rows, visible
-from engine.cli.workspace import HERE, WRITE, WorkspaceOption
+from engine.cli.output import Output, OutputOption, plural, say, visible
+from engine.cli.table import put, show_rows
+from engine.cli.workspace import HERE, WorkspaceOption
 
 if TYPE_CHECKING:  # these take seconds to import, which `alur --help` should not
     from engine.catalog import Catalog
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # these take seconds to import, which `alur --help` should no
 
 _Journeys = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[JOURNEY]...", help="Only the tests of these journeys.", show_default=False),
+    typer.Argument(metavar="JOURNEY", help="Only the tests of these journeys.", show_default=False),
 ]
 _Named = Annotated[
     str | None, typer.Option("-k", metavar="NAME", help="Only tests whose name holds this text.", show_default=False)
@@ -92,14 +93,12 @@ def _broken(found: Catalog, names: list[str] | None) -> tuple[list[Result], list
 def _choose(found: Catalog, names: list[str] | None, named: str | None) -> Iterator[Chosen]:
     """The tests that are wanted, by journey and in file order. Raises `UnknownNameError`."""
     from engine.cli.trials import Chosen
-    from engine.errors import UnknownNameError
-    from engine.grammar import suggestion
+    from engine.cli.unknown import unknown
 
     journeys = found.definitions.journeys
     for name in names or ():
         if name not in journeys and name not in found.definitions.broken:
-            listed = f"; there are {', '.join(sorted(journeys))}" if journeys else "; journeys/ holds none"
-            raise UnknownNameError(f"no journey '{name}'{suggestion(name, journeys) or listed}")
+            raise unknown("journey", name, journeys, "journeys/ holds none")
     for name in sorted(set(names) if names else journeys):
         for trial in journeys[name].journey.tests if name in journeys else ():
             if named is None or named.lower() in trial.name.lower():
@@ -146,8 +145,3 @@ def _sum_up(results: Sequence[Result], found: Catalog, names: list[str] | None) 
     counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in _STYLES}
     told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
     say(f"{plural(len(results), 'test')}: {told}")
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("test", rich_help_panel=WRITE)(run_tests)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from engine.cli.output import Output, OutputOption, plural, say, show_rows
-from engine.cli.workspace import HERE, WRITE, WorkspaceOption
+from engine.cli.output import Output, OutputOption, plural, say, show_records
+from engine.cli.workspace import HERE, WorkspaceOption
 
 if TYPE_CHECKING:
     from engine.errors import Problem
@@ -30,7 +30,7 @@ def validate(workspace: WorkspaceOption = HERE, output: OutputOption = Output.TA
         for problem in problems:
             typer.echo(str(problem))
     else:
-        show_rows([asdict(problem) for problem in problems], ("file", "line", "column", "message"), output)
+        show_records([asdict(problem) for problem in problems], ("file", "line", "column", "message"), output)
     _warn_of_adapters()
     looked_at = ", ".join(
         (
@@ -81,8 +81,3 @@ def _warn_of_adapters() -> None:
 
     for broken in installed().broken:
         say(f"warning: {broken}")
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("validate", rich_help_panel=WRITE)(validate)

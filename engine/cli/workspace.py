@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # both take a second to import, which `alur --help` should no
     from sqlalchemy import Engine
 
     from engine.config import Config
+    from engine.run.machines import Machines
 
 HERE: Final = Path()
 WorkspaceOption = Annotated[
@@ -31,9 +32,6 @@ WorkspaceOption = Annotated[
         help="The workspace's folder.",
     ),
 ]
-
-# Headings of `alur --help`.
-WRITE, RUN, LOOK, KEEP = "Write", "Run", "Look", "Keep"
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,13 @@ class Opened:
     def zone(self) -> str:
         """The organisation's time zone, in which instants are shown."""
         return self.config.organisation.timezone
+
+    def machines(self) -> Machines:
+        """The applied versions, compiled, under what config.yaml says now."""
+        from engine.run.machines import Machines
+        from engine.run.settings import fixed
+
+        return Machines(self.config.declared, fixed(self.config))
 
 
 @contextmanager

@@ -9,8 +9,6 @@ from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-
 from engine.document import Node, Scalar
 from engine.grammar import Reader, shown, text_schema
 from engine.moments import day_exists, local_instant
@@ -44,6 +42,8 @@ class Cron:
 
     def _from(self, start: datetime, after: datetime, zone: str) -> Iterator[tuple[datetime, datetime]]:
         """Local times from `start` on whose instant is later than `after`, with it."""
+        from cronsim import CronSim
+
         for local in CronSim(self.text, start):
             instant = local_instant(local.date(), local.time(), zone)
             if instant > after and day_exists(local.date(), zone):
@@ -57,14 +57,16 @@ class CronType:
     expected: str = 'a schedule of five fields (minute hour day month weekday) such as "0 9 * * mon"'
 
     def read(self, node: Node, reader: Reader) -> Any:
+        from cronsim import CronSim, CronSimError
+
         text = node.text if isinstance(node, Scalar) else ""
         if len(text.split()) != 5:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         try:
             first = next(CronSim(text, _SOME_DAY), None)
         except CronSimError as error:
-            said = str(error).removeprefix("Bad ")
-            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}: its {said} is none")
+            said = str(error).removeprefix("Bad ").replace("-", " ")
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}: the {said} can't be that")
         if first is None:
             return reader.refuse(node, f"{shown(node)} never comes: there is no such day")
         return Cron(" ".join(text.split()))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from engine.message.formats import language_names
-
 T = TypeVar("T")
+
+# Codes that Java, and so Android, still sends for languages renamed in 1989.
+RENAMED = {"in": "id", "iw": "he", "ji": "yi"}
 
 
 def choose(
@@ -30,3 +32,12 @@ def choose(
             if language in known:
                 return known[language]
     return templates.get((name, None))
+
+
+def language_names(name: str) -> tuple[str, ...]:
+    """The names under which a template for this locale may stand, the most exact first: `id_ID` gives `id_id` and `id`."""
+    parts = [part for part in re.split(r"[-_]", name.strip().lower()) if part]
+    if not parts:
+        return ()
+    parts[0] = RENAMED.get(parts[0], parts[0])
+    return tuple("_".join(parts[:count]) for count in range(len(parts), 0, -1))

@@ -15,8 +15,8 @@ from typing import Any
 from engine.document import Node, Scalar
 from engine.errors import Problem, WorkspaceError
 from engine.grammar import INVALID, Field, Reader, Shape, Text
+from engine.message.choice import language_names
 from engine.message.contexts import place_values
-from engine.message.formats import language_names
 from engine.message.mail_template import EmailTemplate
 from engine.message.markup import MarkupError, build_page, serialise
 from engine.message.mime import build_skeleton, read_mailbox

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cssutils
 from lxml import etree
@@ -67,8 +68,20 @@ class _Inliner(Premailer):  # type: ignore[misc]
         self, css_body: str, ruleset_index: int
     ) -> tuple[list[tuple[object, str, str]], list[object]]:
         """Inlined, an `!important` would beat the dark mode and phone rules of the sheet; in the sheet itself it stays."""
-        rules, rest = super()._parse_style_rules(css_body, ruleset_index)
+        rules, rest = _read_sheet(css_body, ruleset_index)
         return [(specificity, selector, bulk.replace(" !important", "")) for specificity, selector, bulk in rules], rest
+
+    def read_sheet(self, css_body: str, ruleset_index: int) -> tuple[list[tuple[object, str, str]], list[object]]:
+        """What premailer makes of one style sheet."""
+        found: tuple[list[tuple[object, str, str]], list[object]]
+        found = super()._parse_style_rules(css_body, ruleset_index)
+        return found
+
+
+@lru_cache(maxsize=64)
+def _read_sheet(css_body: str, ruleset_index: int) -> tuple[list[tuple[object, str, str]], list[object]]:
+    """MJML writes the same sheets into most mails, and reading them is half of premailer's and MJML's work."""
+    return _Inliner().read_sheet(css_body, ruleset_index)
 
 
 def _fetch_nothing(_url: str) -> tuple[None, bytes]:

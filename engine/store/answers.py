@@ -26,8 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from engine.audience.condition import Scope
 from engine.audience.event_match import EventMatch
+from engine.audience.sql.event_match import matching
+from engine.audience.sql.scope import Scope
 from engine.journey.values import Answer, Assigned, Enrollment, Happened, Holds, Left, Properties, Question
 from engine.store.bulk import as_json
 from engine.store.verdicts import Subject, verdicts
@@ -125,7 +126,9 @@ def _earliest_statement(match: EventMatch) -> Select[Any]:
         zones=ZONES,
     )
     since, until = cast(subject.c.since, _INSTANT), cast(subject.c.until, _INSTANT)
-    rows = match.rows(scope, since=since, until=until, excluding=func.coalesce(cast(subject.c.trigger, BigInteger), -1))
+    rows = matching(
+        match, scope, since=since, until=until, excluding=func.coalesce(cast(subject.c.trigger, BigInteger), -1)
+    )
     taken = cast(subject.c.taken, ARRAY(BigInteger))
     first = rows.where(rows.selected_columns.id != all_(taken)).limit(1).lateral("first")
     return (

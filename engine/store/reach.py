@@ -11,8 +11,10 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, sele
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from engine import tables
-from engine.audience.condition import Condition, Scope
+from engine.audience.condition import Condition
+from engine.audience.sql.scope import Scope
 from engine.journey.rules import Reentry
+from engine.store.everybody import over_everybody
 from engine.store.zones import ZONES, zone_values
 
 _member, _contact, _enrollment = tables.segment_member, tables.contact, tables.enrollment
@@ -55,7 +57,9 @@ def reach(conn: Connection, door: Door, zone: str, now: datetime) -> Reach:
         .where(contact.c.id.in_(inside), contact.c.merged_into.is_(None), contact.c.erased_at.is_(None), holds)
         .where(~_shut(contact, door, at))
     )
-    return Reach(*conn.execute(query, zone_values(conn, zone)).one())
+    given = zone_values(conn, zone)
+    with over_everybody(conn):
+        return Reach(*conn.execute(query, given).one())
 
 
 def _shut(contact: Any, door: Door, at: ColumnElement[Any]) -> ColumnElement[bool]:

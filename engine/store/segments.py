@@ -30,8 +30,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from engine import tables
-from engine.audience.condition import Scope
 from engine.audience.segment import Segment
+from engine.audience.sql.scope import Scope
+from engine.store.everybody import over_everybody
 from engine.store.zones import ZONES, zone_values
 
 _segment, _member, _contact = tables.segment, tables.segment_member, tables.contact
@@ -70,7 +71,9 @@ def refresh(conn: Connection, segment: Segment, hash: str, now: datetime, zone: 
     silent = known.filled_at is None or known.hash != hash
     if not silent and known.refreshed_at is not None and known.refreshed_at > now:
         return RefreshResult(0, 0, silent=False)
-    entered, left = conn.execute(_change(segment, silent=silent), {"now": now, **zone_values(conn, zone)}).one()
+    given = {"now": now, **zone_values(conn, zone)}
+    with over_everybody(conn):
+        entered, left = conn.execute(_change(segment, silent=silent), given).one()
     values: dict[str, Any] = {"refreshed_at": now}
     if silent:
         values |= {"filled_at": now, "hash": hash}

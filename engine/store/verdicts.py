@@ -13,7 +13,8 @@ from sqlalchemy import BigInteger, Connection, Integer, Select, Text, bindparam,
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from engine import tables
-from engine.audience.condition import Condition, Scope
+from engine.audience.condition import Condition
+from engine.audience.sql.scope import Scope
 from engine.store.zones import ZONES, zone_values
 
 _MOST_QUESTIONS = 25  # of the longest conditions; a statement of PostgreSQL has at most 65,535 parameters
@@ -105,6 +106,6 @@ def _statement(questions: tuple[Condition, ...]) -> Select[Any]:
     )
     columns: list[Any] = []
     for place, question in enumerate(questions):
-        verdict = question.verdict(scope)
-        columns += [verdict.holds.label(f"holds_{place}"), verdict.found.label(f"found_{place}")]
+        answer = question.verdict(scope)
+        columns += [answer.holds.label(f"holds_{place}"), answer.found.label(f"found_{place}")]
     return select(subject.c.ix, *columns).join_from(subject, contact, contact.c.id == subject.c.contact_id)

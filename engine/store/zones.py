@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from sqlalchemy import Connection, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from engine.audience.scope import Zones
+from engine.audience.sql.scope import Zones
 
 log = logging.getLogger(__name__)
 

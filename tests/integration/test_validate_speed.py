@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
-import sys
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
-from engine.catalog import load
+import pytest
+
+from tests.integration.cli.desk import ALUR, HEAVY, modules
 
 CONFIG = """\
 organisation: {name: Toko Nada, postal_address: "Jl. Sabang 1, Jakarta", timezone: Asia/Jakarta, locale: id}
@@ -25,17 +28,6 @@ FOUR = """\
           - wait: 1d
       - otherwise: []
 """
-HEAVY = (
-    "psycopg",
-    "prefect",
-    "fastapi",
-    "uvicorn",
-    "apscheduler",
-    "mjml",
-    "premailer",
-    "requests",
-    "alembic",
-)
 
 
 def write(root: Path, journeys: int, steps: int) -> None:
@@ -49,31 +41,41 @@ def write(root: Path, journeys: int, steps: int) -> None:
         (root / f"journeys/j{number}.yaml").write_text(head + body)
 
 
-def cpu_seconds(root: Path, journeys: int) -> float:
-    began = time.process_time()
-    catalog = load(root)
-    assert catalog.problems == ()
-    assert len(catalog.definitions.journeys) == journeys
-    return time.process_time() - began
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """An environment in which Python keeps the modules it has compiled, as it does wherever a package is installed."""
+    environment = dict(os.environ, PYTHONPYCACHEPREFIX=str(tmp_path_factory.mktemp("compiled")))
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    root = tmp_path_factory.mktemp("least")
+    write(root, journeys=1, steps=4)
+    cpu_seconds(root, environment)
+    return environment
 
 
-def test_a_journey_of_a_thousand_steps_is_checked_in_a_fraction_of_a_second(tmp_path: Path) -> None:
+def cpu_seconds(root: Path, environment: Mapping[str, str]) -> float:
+    """What the whole command costs, from the start of its process to the end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [str(ALUR), "validate", "-w", str(root)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.stderr.startswith("no problems"), done.stderr
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_a_journey_of_a_thousand_steps_is_checked_within_a_second(tmp_path: Path, compiled: Mapping[str, str]) -> None:
     write(tmp_path, journeys=1, steps=1000)
-    assert min(cpu_seconds(tmp_path, 1) for _ in range(2)) < 0.7
+    assert min(cpu_seconds(tmp_path, compiled) for _ in range(3)) < 1
 
 
-def test_five_hundred_journeys_are_checked_in_a_few_seconds(tmp_path: Path) -> None:
+def test_five_hundred_journeys_are_checked_in_a_few_seconds(tmp_path: Path, compiled: Mapping[str, str]) -> None:
     write(tmp_path, journeys=500, steps=12)
-    assert cpu_seconds(tmp_path, 500) < 4
+    assert min(cpu_seconds(tmp_path, compiled) for _ in range(2)) < 3
 
 
-def test_the_command_loads_nothing_that_checking_files_does_not_need(tmp_path: Path) -> None:
+def test_validate_loads_neither_the_database_nor_prefect_nor_the_web_nor_what_only_tables_and_mails_need(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, journeys=1, steps=4)
-    script = (
-        "import sys\nfrom engine.cli.program import run_program\n"
-        f"try:\n    run_program(['validate', '-w', {str(tmp_path)!r}])\n"
-        "except SystemExit as ended:\n    assert not ended.code\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert (
+        modules("validate", "-w", str(tmp_path)) & {*HEAVY, "rich", "babel", "mjml", "premailer", "requests"} == set()
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"

@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_
-from sqlalchemy.dialects.postgresql import JSONB
-
-from engine.audience.scope import (
-    CONDITION_SCHEMA,
-    Condition,
-    ConditionKind,
-    Inner,
-    Place,
-    Scope,
-    SegmentUse,
-    Verdict,
-    Word,
-)
+from engine.audience import sql
+from engine.audience.kind import CONDITION_SCHEMA, Condition, ConditionKind, Inner, Place, SegmentUse, Word
 from engine.document import Node, Plain, Scalar
 from engine.grammar import INVALID, Invalid, ListOf
 
@@ -32,10 +20,10 @@ class Group(Condition):
     word: Literal["all", "any"]
     parts: tuple[Condition, ...]
 
-    def verdict(self, scope: Scope) -> Verdict:
+    def verdict(self, scope: sql.Scope) -> sql.Verdict:
         verdicts = [part.verdict(scope) for part in self.parts]
-        together = and_ if self.word == "all" else or_
-        return Verdict(together(*(each.holds for each in verdicts)), _array([each.found for each in verdicts]))
+        join = sql.and_ if self.word == "all" else sql.or_
+        return sql.Verdict(join(*(each.holds for each in verdicts)), _array([each.found for each in verdicts]))
 
     def label(self) -> str:
         parts = (f"({part.label()})" if isinstance(part, Group) else part.label() for part in self.parts)
@@ -57,9 +45,9 @@ class Not(Condition):
 
     part: Condition
 
-    def verdict(self, scope: Scope) -> Verdict:
-        verdict = self.part.verdict(scope)
-        return Verdict(not_(verdict.holds), verdict.found)  # `holds` is never NULL, so this is `(C) IS NOT TRUE`
+    def verdict(self, scope: sql.Scope) -> sql.Verdict:
+        part = self.part.verdict(scope)
+        return sql.Verdict(sql.not_(part.holds), part.found)  # `holds` is never NULL, so this is `(C) IS NOT TRUE`
 
     def label(self) -> str:
         return f"not ({self.part.label()})"
@@ -74,11 +62,11 @@ class Not(Condition):
         return self.part.segments_used()
 
 
-def _array(values: list[ColumnElement[Any]]) -> ColumnElement[Any]:
+def _array(values: list[sql.ColumnElement[Any]]) -> sql.ColumnElement[Any]:
     chunks = [values[first : first + _MOST_ARGUMENTS] for first in range(0, len(values), _MOST_ARGUMENTS)]
-    array: ColumnElement[Any] = func.jsonb_build_array(*chunks[0], type_=JSONB)
+    array: sql.ColumnElement[Any] = sql.func.jsonb_build_array(*chunks[0], type_=sql.JSONB)
     for chunk in chunks[1:]:
-        array = array.op("||", return_type=JSONB())(func.jsonb_build_array(*chunk, type_=JSONB))
+        array = array.op("||", return_type=sql.JSONB())(sql.func.jsonb_build_array(*chunk, type_=sql.JSONB))
     return array
 
 

@@ -5,34 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, not_
-from sqlalchemy import literal_column as constant
-
+from engine.audience import sql
 from engine.audience.demand import Demand, Field, demand_schema, read_demand
-from engine.audience.path import read_path
-from engine.audience.scope import (
+from engine.audience.kind import (
     Condition,
     ConditionKind,
     Inner,
     Place,
-    Scope,
     SegmentUse,
-    Verdict,
+    TestedShape,
     Word,
     unread_condition,
 )
-from engine.audience.tally import Sought, Tally, Total, count_up_to, of_everybody, of_one
-from engine.audience.tally import Word as TotalWord
-from engine.audience.value import Known
+from engine.audience.path import read_path
+from engine.audience.sought import Sought, Total
+from engine.audience.sought import Word as TotalWord
 from engine.document import Mapping, Node, Plain, Scalar
 from engine.grammar import INVALID, NAME, Invalid, Reader, Shape, shown
 from engine.grammar import Field as Key
 from engine.moments import WINDOW, Window
 
-_MOST_COUNTED = 1000  # a trace shows no higher count, unless more was asked for
 _DEEPEST = 3  # each is a query inside a query
 _NUMERIC = ("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in")
 _COUNT = Field("count", "number")
+
+
+_MOST_COUNTED = 1000  # a trace shows no higher count, unless more was asked for
+_AT_LEAST_ONE: tuple[Plain, ...] = ({"gte": 1}, {"gt": 0})  # asked by EXISTS, which the planner can turn into a join
+_NONE: tuple[Plain, ...] = ({"eq": 0}, {"lt": 1}, {"lte": 0})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,26 +46,21 @@ class Did(Condition):
     count: Demand | None
     totals: tuple[Total, ...] = ()
 
-    def verdict(self, scope: Scope) -> Verdict:
-        rows, asked = self.matching.rows(scope), self.count.plain() if self.count else None
+    def verdict(self, scope: sql.Scope) -> sql.Verdict:
+        rows, asked = sql.rows_of_one(self.matching, scope), self.count.plain() if self.count else None
         if not self.totals and (asked is None or asked in _AT_LEAST_ONE):
-            return Verdict(rows.exists(), _counted(rows))
+            return sql.Verdict(rows.exists(), _counted(rows))
         if not self.totals and asked in _NONE:
-            return Verdict(not_(rows.exists()), _counted(rows))
+            return sql.Verdict(sql.not_(rows.exists()), _counted(rows))
         if scope.beside is not None:
-            tally = of_everybody(self.matching, self.totals, scope)
-            return Verdict(self._holds(tally, scope), tally.found())
+            tally = sql.of_everybody(self.matching, self.totals, scope)
+            return sql.Verdict(_holds(self, tally, scope), tally.found())
         if not self.totals and self.count:
             enough = _enough(self.count)
-            tally = Tally(count_up_to(rows, enough))
-            return Verdict(self._holds(tally, scope), _counted(rows, enough))
-        holds = of_one(rows, self.totals, lambda tally: self._holds(tally, scope))
-        return Verdict(holds, of_one(rows, self.totals, Tally.found))
-
-    def _holds(self, tally: Tally, scope: Scope) -> ColumnElement[bool]:
-        count = Known("number", tally.count, always=True)
-        often = self.count.holds(count, scope.clock) if self.count else tally.count >= constant("1")
-        return and_(often, *(total.demand.holds(total.known(value), scope.clock) for total, value in tally.totals))
+            tally = sql.Tally(sql.count_up_to(rows, enough))
+            return sql.Verdict(_holds(self, tally, scope), _counted(rows, enough))
+        holds = sql.of_one(rows, self.totals, lambda tally: _holds(self, tally, scope))
+        return sql.Verdict(holds, sql.of_one(rows, self.totals, sql.Tally.found))
 
     def label(self) -> str:
         totals = "".join(f", {total.label()}" for total in self.totals)
@@ -90,9 +85,9 @@ class DidNot(Condition):
 
     matching: Sought
 
-    def verdict(self, scope: Scope) -> Verdict:
-        rows = self.matching.rows(scope)
-        return Verdict(not_(rows.exists()), _counted(rows))
+    def verdict(self, scope: sql.Scope) -> sql.Verdict:
+        rows = sql.rows_of_one(self.matching, scope)
+        return sql.Verdict(sql.not_(rows.exists()), _counted(rows))
 
     def label(self) -> str:
         return f"did not {self.matching.name}{self.matching.label()}"
@@ -107,21 +102,26 @@ class DidNot(Condition):
         return self.matching.segments_used()
 
 
-def _counted(rows: Select[Any], enough: int = 0) -> ColumnElement[Any]:
-    return Tally(count_up_to(rows, max(enough, _MOST_COUNTED))).found()
+def _holds(condition: Did, tally: sql.Tally, scope: sql.Scope) -> sql.ColumnElement[bool]:
+    count = sql.Known("number", tally.count, always=True)
+    often = (
+        sql.meets(count, condition.count, scope.clock) if condition.count else tally.count >= sql.literal_column("1")
+    )
+    return sql.and_(often, *(sql.meets(known, total.demand, scope.clock) for total, known in tally.known()))
 
 
-_AT_LEAST_ONE: tuple[Plain, ...] = ({"gte": 1}, {"gt": 0})  # asked by EXISTS, which the planner can turn into a join
-_NONE: tuple[Plain, ...] = ({"eq": 0}, {"lt": 1}, {"lte": 0})
-
-
-def _numbers(count: Demand) -> list[int]:
-    return [operand.plain for each in count.comparisons for operand in each.operands if isinstance(operand.plain, int)]
+def _counted(rows: sql.Select[Any], enough: int = 0) -> sql.ColumnElement[Any]:
+    return sql.Tally(sql.count_up_to(rows, max(enough, _MOST_COUNTED))).found()
 
 
 def _enough(count: Demand) -> int:
     """How far to count: one more than the highest number asked for decides every operator."""
-    return max(_numbers(count)) + 1
+    return max(limits(count)) + 1
+
+
+def limits(count: Demand) -> list[int]:
+    """The whole numbers that a count is compared with."""
+    return [operand.plain for each in count.comparisons for operand in each.operands if isinstance(operand.plain, int)]
 
 
 _SAYS = {
@@ -144,7 +144,7 @@ def _times(count: Demand) -> str:
             parts.append(f"between {numbers[0]} and {numbers[1]}")
         else:
             parts.append(_SAYS[each.word].format(" or ".join(numbers)))
-    return f" {' and '.join(parts)} {'time' if _numbers(count)[-1] == 1 else 'times'}"
+    return f" {' and '.join(parts)} {'time' if limits(count)[-1] == 1 else 'times'}"
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,12 @@ class _TotalsType:
         path = read_path(key.text, "", key, reader)
         if isinstance(path, Invalid):
             return INVALID
+        declared = reader.declared.events.get(reader.tested or "", {}).get(key.text)
+        if declared not in (None, "number"):
+            does = "adds up" if self.word == "sum" else "looks at"
+            return reader.refuse(key, f"'{self.word}' {does} numbers; {key.text} of {reader.tested} is a {declared}")
         demand = read_demand(value, reader, Field(f"the {self.word} of {key.text}", "number"), (*_NUMERIC, "exists"))
-        return INVALID if isinstance(demand, Invalid) else Total(self.word, path, demand)
+        return INVALID if isinstance(demand, Invalid) else Total(self.word, path, demand, declared)
 
     def schema(self) -> dict[str, Any]:
         number = demand_schema((*_NUMERIC, "exists"), {"type": ["number", "string"]})
@@ -223,7 +227,8 @@ def _read_did(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
         every = tuple(total for word in _TOTALS for total in totals[word])
         return Did(line=key.line, matching=Sought(event, where, within), count=count, totals=every)
 
-    did: Condition | Invalid = Shape("did", _did_keys(Inner(place.inside())), build).read(node, place.reader)
+    shape = TestedShape("did", _did_keys(Inner(place.inside())), build)
+    did: Condition | Invalid = shape.read(node, place.reader)
     return did
 
 
@@ -231,7 +236,8 @@ def _read_did_not(key: Scalar, node: Node, place: Place) -> Condition | Invalid:
     def build(event: str, where: Condition | None, within: Window | None) -> Condition:
         return DidNot(line=key.line, matching=Sought(event, where, within))
 
-    did_not: Condition | Invalid = Shape("did_not", _keys(Inner(place.inside())), build).read(node, place.reader)
+    shape = TestedShape("did_not", _keys(Inner(place.inside())), build)
+    did_not: Condition | Invalid = shape.read(node, place.reader)
     return did_not
 
 

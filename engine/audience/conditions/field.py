@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, assert_never
 
-from sqlalchemy import ColumnElement, cast, null
-from sqlalchemy.dialects.postgresql import JSONB
-
+from engine.audience import sql
 from engine.audience.demand import Demand, Field, read_demand
+from engine.audience.kind import OPERATION_SCHEMA, Condition, ConditionKind, Place, SegmentUse, Word
 from engine.audience.path import read_path, steps
-from engine.audience.scope import OPERATION_SCHEMA, Condition, ConditionKind, Place, Scope, SegmentUse, Verdict, Word
-from engine.audience.value import Json, Known, Loose, Spread, Subject, at, text_at
 from engine.document import Node, Plain, Scalar
-from engine.grammar import INVALID, FieldType, Invalid
+from engine.grammar import INVALID, FieldType, Invalid, Types
 
 Root = Literal["contact", "event", "matched", "entered"]
 
@@ -29,34 +27,9 @@ class FieldCondition(Condition):
     field: Field
     demand: Demand
 
-    def verdict(self, scope: Scope) -> Verdict:
-        subject = self._subject(scope)
-        return Verdict(self.demand.holds(subject, scope.clock), subject.found())
-
-    def _subject(self, scope: Scope) -> Subject:
-        if self.root == "contact" and self.parts[0] in COLUMNS:
-            return Known("text", scope.contact.c[self.parts[0]])
-        json = self._json(scope)
-        if "*" in self.parts:
-            return Spread(json, steps(self.parts), self.field.items)
-        value, text = at(json, self.parts), text_at(json, self.parts)
-        if self.field.type in (None, "list"):
-            return Loose(value, text, self.field.type, self.field.items)
-        return Json(value, text, self.field.type)
-
-    def _json(self, scope: Scope) -> ColumnElement[Any]:
-        match self.root:
-            case "contact":
-                found: ColumnElement[Any] | None = scope.contact.c.traits
-            case "event":
-                found = scope.event
-            case "matched":
-                found = scope.matched
-            case "entered":
-                found = scope.entered
-            case _:
-                assert_never(self.root)
-        return _NOTHING if found is None else found
+    def verdict(self, scope: sql.Scope) -> sql.Verdict:
+        subject = _subject(self, scope)
+        return sql.Verdict(sql.meets(subject, self.demand, scope.clock), subject.found())
 
     def label(self) -> str:
         return f"{self.field.name} {self.demand.label()}"
@@ -71,7 +44,34 @@ class FieldCondition(Condition):
         return ()
 
 
-_NOTHING: ColumnElement[Any] = cast(null(), JSONB)
+def _subject(condition: FieldCondition, scope: sql.Scope) -> sql.Subject:
+    parts, field = condition.parts, condition.field
+    if condition.root == "contact" and parts[0] in COLUMNS:
+        return sql.Known("text", scope.contact.c[parts[0]])
+    json = _properties(condition.root, scope)
+    if "*" in parts:
+        return sql.Spread(json, steps(parts), field.items)
+    value, text = sql.at(json, parts), sql.text_at(json, parts)
+    if field.type in (None, "list"):
+        return sql.Loose(value, text, field.type, field.items)
+    return sql.Json(value, text, field.type)
+
+
+def _properties(root: Root, scope: sql.Scope) -> sql.ColumnElement[Any]:
+    match root:
+        case "contact":
+            found: sql.ColumnElement[Any] | None = scope.contact.c.traits
+        case "event":
+            found = scope.event
+        case "matched":
+            found = scope.matched
+        case "entered":
+            found = scope.entered
+        case _:
+            assert_never(root)
+    return sql.cast(sql.null(), sql.JSONB) if found is None else found
+
+
 _ROOTS: tuple[Root, ...] = ("contact", "event", "matched", "entered")
 
 
@@ -113,21 +113,47 @@ def _out_of_place(root: Root, name: str, place: Place) -> str | None:
 
 def _declared(root: Root, parts: tuple[str, ...], key: Scalar, place: Place) -> Field | Invalid:
     """The field with its declared type; refused when it goes below something that has no parts."""
-    if root != "contact":
-        return Field(key.text, None)
-    top = parts[0]
-    if top == "anonymous_id":
+    if root == "contact" and parts[0] == "anonymous_id":
         return place.reader.refuse(key, f"'{key.text}' is not supported yet: a person may have many")
-    declared: FieldType | None = "text" if top in COLUMNS else "list" if top == "tags" else place.reader.fields.get(top)
-    items: FieldType | None = "text" if top == "tags" else None
+    types = _types(root, place)
+    for length in range(1, len(parts)):
+        above = ".".join(parts[:length])
+        if types.get(above) not in (None, "list"):
+            return place.reader.refuse(key, f"'{key.text}': {root}.{above} is a {types[above]} and has no parts")
+    items: FieldType | None = "text" if root == "contact" and parts[0] == "tags" else None
     if len(parts) == 1:
-        return Field(key.text, declared, items)
-    if declared not in (None, "list"):
-        return place.reader.refuse(key, f"'{key.text}': contact.{top} is a {declared} and has no parts")
+        return Field(key.text, types.get(parts[0]), items)
     whole_item = len(parts) == 2  # `tags.0`, `tags.*`
     if "*" in parts:
         return Field(key.text, None, items if whole_item else None)
-    return Field(key.text, items if whole_item else place.reader.fields.get(".".join(parts)))
+    return Field(key.text, items if whole_item and items else types.get(".".join(parts)))
+
+
+_OWN: Types = {**dict.fromkeys(COLUMNS, "text"), "tags": "list"}
+
+
+def _types(root: Root, place: Place) -> Types:
+    """What is declared of the root's fields; nothing where it may be one of several events that nobody can name."""
+    reader, events = place.reader, place.reader.declared.events
+    if root == "contact":
+        return {**reader.declared.fields, **_OWN}
+    if root == "matched":
+        return _agreed([events.get(name) for name in reader.met])
+    name = reader.tested if root == "event" and place.tested else reader.started_by
+    return events.get(name or "", {})
+
+
+def _agreed(contracts: Sequence[Types | None]) -> Types:
+    """The types on which those agree that have the property; none at all where one of them is not known."""
+    found: dict[str, FieldType] = {}
+    unlike: set[str] = set()
+    for contract in contracts:
+        if contract is None:
+            return {}
+        for path, kind in contract.items():
+            if found.setdefault(path, kind) != kind:
+                unlike.add(path)
+    return {path: kind for path, kind in found.items() if path not in unlike}
 
 
 _TOLD: dict[Root, tuple[str, str]] = {

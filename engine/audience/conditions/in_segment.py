@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy import literal_column as constant
-from sqlalchemy.dialects.postgresql import JSONB
-
-from engine import tables
-from engine.audience.scope import Condition, ConditionKind, Place, Scope, SegmentUse, Verdict, Word
+from engine.audience import sql
+from engine.audience.kind import Condition, ConditionKind, Place, SegmentUse, Word
 from engine.document import Node, Plain, Scalar
-from engine.grammar import INVALID, NAME, Invalid, ListOf, Reader
+from engine.grammar import INVALID, NAME, Invalid, ListOf, MentionType, Reader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +17,15 @@ class InSegment(Condition):
 
     uses: tuple[SegmentUse, ...]
 
-    def verdict(self, scope: Scope) -> Verdict:
-        member = tables.segment_member.alias()
+    def verdict(self, scope: sql.Scope) -> sql.Verdict:
+        member = sql.tables.segment_member.alias()
         names = [use.name for use in self.uses]
         here = (member.c.contact_id == scope.contact.c.id, member.c.segment.in_(names))
-        holds = select(constant("1")).select_from(member).where(*here).correlate_except(member).exists()
-        listed = func.coalesce(func.jsonb_agg(member.c.segment), constant("'[]'::jsonb", JSONB), type_=JSONB)
-        return Verdict(holds, select(listed).where(*here).correlate_except(member).scalar_subquery())
+        holds = sql.select(sql.literal_column("1")).select_from(member).where(*here).correlate_except(member).exists()
+        listed = sql.func.coalesce(
+            sql.func.jsonb_agg(member.c.segment), sql.literal_column("'[]'::jsonb", sql.JSONB), type_=sql.JSONB
+        )
+        return sql.Verdict(holds, sql.select(listed).where(*here).correlate_except(member).scalar_subquery())
 
     def label(self) -> str:
         return f"in segment {' or '.join(use.name for use in self.uses)}"
@@ -49,7 +47,7 @@ class _Use:
     expected: str = "a segment's name"
 
     def read(self, node: Node, reader: Reader) -> Any:
-        name = NAME.read(node, reader)
+        name = MentionType("segment", NAME).read(node, reader)
         return INVALID if isinstance(name, Invalid) else SegmentUse(name, node.line, node.column)
 
     def schema(self) -> dict[str, Any]:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, cast, false, func, literal, not_, null, or_, select
-from sqlalchemy import literal_column as constant
-from sqlalchemy.dialects.postgresql import JSONB
-
-from engine import tables
-from engine.audience.scope import Condition, ConditionKind, Place, Scope, SegmentUse, Verdict, Word
+from engine.audience import sql
+from engine.audience.kind import Condition, ConditionKind, Place, SegmentUse, Word
 from engine.document import Node, Plain, Scalar
 from engine.grammar import INVALID, NAME, Choice, Field, Invalid, MentionType, Shape
 
 Was = Literal["sent", "delivered", "opened", "clicked", "bounced", "replied"]
+
 
 _SENT: Final = ("accepted", "delivered", "bounced", "complained")
 _DELIVERED: Final = ("delivered", "complained")
@@ -33,34 +30,29 @@ class Message(Condition):
     template: str | None
     was: Was
 
-    def verdict(self, scope: Scope) -> Verdict:
+    def verdict(self, scope: sql.Scope) -> sql.Verdict:
         if scope.enrollment is None:
-            return Verdict(false(), cast(null(), JSONB))
-        send = tables.send.alias()
-        mine = [send.c.enrollment_id == scope.enrollment, self._meant(send)]
-        holds: Select[Any] = (
-            select(constant("1")).select_from(send).where(*mine, self._was(send, scope)).correlate_except(send)
+            return sql.Verdict(sql.false(), sql.cast(sql.null(), sql.JSONB))
+        send = sql.tables.send.alias()
+        mine = [send.c.enrollment_id == scope.enrollment, _meant(self, send)]
+        holds: sql.Select[Any] = (
+            sql.select(sql.literal_column("1"))
+            .select_from(send)
+            .where(*mine, _was(self, send, scope))
+            .correlate_except(send)
         )
-        observed = tables.observation.alias()
-        kinds = func.coalesce(func.jsonb_agg(observed.c.kind.distinct()), constant("'[]'::jsonb", JSONB), type_=JSONB)
-        seen = select(kinds).select_from(observed).where(_counts(observed, send, scope)).correlate_except(observed)
-        what = func.jsonb_build_object("state", send.c.state, "seen", seen.scalar_subquery(), type_=JSONB)
-        newest = select(what).select_from(send).where(*mine).order_by(send.c.id.desc()).limit(constant("1"))
-        return Verdict(holds.exists(), newest.correlate_except(send).scalar_subquery())
-
-    def _meant(self, send: Any) -> ColumnElement[bool]:
-        of_step: ColumnElement[bool] = send.c.step == self.step
-        of_template: ColumnElement[bool] = send.c.template == self.template
-        return of_step if self.step is not None else of_template
-
-    def _was(self, send: Any, scope: Scope) -> ColumnElement[bool]:
-        if self.was == "sent":
-            sent: ColumnElement[bool] = send.c.state.in_(_SENT)
-            return sent
-        observed = tables.observation.alias()
-        here = (observed.c.kind == literal(self.was), _counts(observed, send, scope))
-        seen = select(constant("1")).select_from(observed).where(*here).correlate_except(observed).exists()
-        return or_(send.c.state.in_(_DELIVERED), seen) if self.was == "delivered" else seen
+        observed = sql.tables.observation.alias()
+        kinds = sql.func.coalesce(
+            sql.func.jsonb_agg(observed.c.kind.distinct()),
+            sql.literal_column("'[]'::jsonb", sql.JSONB),
+            type_=sql.JSONB,
+        )
+        seen = sql.select(kinds).select_from(observed).where(_counts(observed, send, scope)).correlate_except(observed)
+        what = sql.func.jsonb_build_object("state", send.c.state, "seen", seen.scalar_subquery(), type_=sql.JSONB)
+        newest = (
+            sql.select(what).select_from(send).where(*mine).order_by(send.c.id.desc()).limit(sql.literal_column("1"))
+        )
+        return sql.Verdict(holds.exists(), newest.correlate_except(send).scalar_subquery())
 
     def label(self) -> str:
         return f"message {self.step or f'with template {self.template}'} was {self.was}"
@@ -76,13 +68,29 @@ class Message(Condition):
         return ()
 
 
-def _counts(observed: Any, send: Any, scope: Scope) -> ColumnElement[bool]:
+def _meant(condition: Message, send: Any) -> sql.ColumnElement[bool]:
+    of_step: sql.ColumnElement[bool] = send.c.step == condition.step
+    of_template: sql.ColumnElement[bool] = send.c.template == condition.template
+    return of_step if condition.step is not None else of_template
+
+
+def _was(condition: Message, send: Any, scope: sql.Scope) -> sql.ColumnElement[bool]:
+    if condition.was == "sent":
+        sent: sql.ColumnElement[bool] = send.c.state.in_(_SENT)
+        return sent
+    observed = sql.tables.observation.alias()
+    here = (observed.c.kind == sql.literal(condition.was), _counts(observed, send, scope))
+    seen = sql.select(sql.literal_column("1")).select_from(observed).where(*here).correlate_except(observed).exists()
+    return sql.or_(send.c.state.in_(_DELIVERED), seen) if condition.was == "delivered" else seen
+
+
+def _counts(observed: Any, send: Any, scope: sql.Scope) -> sql.ColumnElement[bool]:
     """An observation of this send that a person caused, or a provider's word for good, and that is not of the future."""
-    return and_(
+    return sql.and_(
         observed.c.send_id == send.c.id,
         observed.c.at <= scope.now,
-        not_(observed.c.machine),
-        or_(observed.c.kind != "bounced", observed.c.hard),
+        sql.not_(observed.c.machine),
+        sql.or_(observed.c.kind != "bounced", observed.c.hard),
     )
 
 

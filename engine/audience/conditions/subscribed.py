@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, not_, select
-from sqlalchemy import literal_column as constant
-from sqlalchemy.dialects.postgresql import JSONB
-
 from channels.base import Medium
-from engine import tables
-from engine.audience.scope import Condition, ConditionKind, Place, Scope, SegmentUse, Verdict, Word
+from engine.audience import sql
+from engine.audience.kind import Condition, ConditionKind, Place, SegmentUse, Word
 from engine.document import Node, Plain, Scalar
 from engine.grammar import INVALID, NAME, Choice, Field, Invalid, ListOf, MentionType, Shape
 
@@ -27,25 +23,31 @@ class Subscribed(Condition):
     topic: str
     via: tuple[str, ...]
 
-    def verdict(self, scope: Scope) -> Verdict:
-        consent, later = tables.consent.alias(), tables.consent.alias()
+    def verdict(self, scope: sql.Scope) -> sql.Verdict:
+        consent, later = sql.tables.consent.alias(), sql.tables.consent.alias()
         same = [later.c[name] == consent.c[name] for name in ("contact_id", "topic", "channel")]
-        overruled: Select[Any] = select(constant("1")).select_from(later).where(*same, later.c.id > consent.c.id)
+        overruled: sql.Select[Any] = (
+            sql.select(sql.literal_column("1")).select_from(later).where(*same, later.c.id > consent.c.id)
+        )
         said = [
             consent.c.contact_id == scope.contact.c.id,
-            consent.c.topic == literal(self.topic),
+            consent.c.topic == sql.literal(self.topic),
             *([consent.c.channel.in_(self.via)] if self.via else []),
-            not_(overruled.correlate_except(later).exists()),
+            sql.not_(overruled.correlate_except(later).exists()),
         ]
         suppressed = _suppressed(consent, scope)
-        holds: Select[Any] = select(constant("1")).select_from(consent).where(*said, consent.c.given, not_(suppressed))
-        state = case(
-            (not_(consent.c.given), constant("'out'")), (suppressed, constant("'suppressed'")), else_=constant("'in'")
+        holds: sql.Select[Any] = (
+            sql.select(sql.literal_column("1")).select_from(consent).where(*said, consent.c.given, sql.not_(suppressed))
         )
-        states = func.jsonb_object_agg(consent.c.channel, state, type_=JSONB)
-        told = func.coalesce(states, constant("'{}'::jsonb", JSONB), type_=JSONB)
-        found = select(told).select_from(consent).where(*said).correlate_except(consent)
-        return Verdict(holds.correlate_except(consent).exists(), found.scalar_subquery())
+        state = sql.case(
+            (sql.not_(consent.c.given), sql.literal_column("'out'")),
+            (suppressed, sql.literal_column("'suppressed'")),
+            else_=sql.literal_column("'in'"),
+        )
+        states = sql.func.jsonb_object_agg(consent.c.channel, state, type_=sql.JSONB)
+        told = sql.func.coalesce(states, sql.literal_column("'{}'::jsonb", sql.JSONB), type_=sql.JSONB)
+        found = sql.select(told).select_from(consent).where(*said).correlate_except(consent)
+        return sql.Verdict(holds.correlate_except(consent).exists(), found.scalar_subquery())
 
     def label(self) -> str:
         return f"subscribed to {self.topic}" + (f" via {' or '.join(self.via)}" if self.via else "")
@@ -60,12 +62,12 @@ class Subscribed(Condition):
         return ()
 
 
-def _suppressed(consent: Any, scope: Scope) -> ColumnElement[bool]:
+def _suppressed(consent: Any, scope: sql.Scope) -> sql.ColumnElement[bool]:
     """The person's address on the consent's channel is suppressed, in whatever scope."""
-    shut, contact = tables.suppression.alias(), scope.contact
-    address = case((consent.c.channel == "email", func.lower(contact.c.email)), else_=contact.c.phone)
+    shut, contact = sql.tables.suppression.alias(), scope.contact
+    address = sql.case((consent.c.channel == "email", sql.func.lower(contact.c.email)), else_=contact.c.phone)
     here = (shut.c.channel == consent.c.channel, shut.c.address == address)
-    return select(constant("1")).select_from(shut).where(*here).correlate_except(shut).exists()
+    return sql.select(sql.literal_column("1")).select_from(shut).where(*here).correlate_except(shut).exists()
 
 
 _SHAPE = Shape(

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Text, func, literal, null, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from engine import tables
-from engine.audience.condition import Scope
 from engine.audience.event_match import EventMatch, read_key
-from engine.audience.scope import Zones
+from engine.audience.sql.event_match import matching
+from engine.audience.sql.scope import Scope, Zones
 from tests.conditions import condition
 from tests.integration.audience.people import NOW, did, person
 
@@ -39,7 +39,8 @@ def found(
         entered=func.to_jsonb(literal(entered, JSONB), type_=JSONB),
         key=literal(key, Text) if key is not None else None,
     )
-    rows = match.rows(
+    rows = matching(
+        match,
         scope,
         since=literal(since, instant),
         until=None if until is None else literal(until, instant),

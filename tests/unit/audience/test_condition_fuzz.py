@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from engine.audience.conditions import KINDS
 from engine.audience.operators import OPERATORS
 from engine.document import read_document
-from engine.grammar import FieldType, Invalid, Reader
+from engine.grammar import Declared, FieldType, Invalid, Reader
 from engine.store.verdicts import _statement
 from tests.conditions import FILE, condition, read_condition
 
@@ -74,7 +74,7 @@ def test_any_mapping_is_a_condition_or_a_list_of_problems(written: dict[str, Any
     node, faults = read_document(json.dumps(written, ensure_ascii=True).encode(), FILE)
     if node is None or faults:
         return
-    reader = Reader(FILE, FIELDS)
+    reader = Reader(FILE, Declared(FIELDS))
     found = read_condition(node, reader, tested=tested)
     assert isinstance(found, Invalid) == bool(reader.problems)
     assert all(problem.line >= 1 and problem.column >= 1 and problem.message for problem in reader.problems)

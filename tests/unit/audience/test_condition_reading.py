@@ -93,7 +93,7 @@ def test_a_condition_reads_like_a_sentence(text: str, label: str) -> None:
         ("contact.age.years: 1", "1:1: 'contact.age.years': contact.age is a number and has no parts"),
         ("{}", "1:1: a condition names at least one thing, such as contact.city"),
         ("[contact.city]", "1:1: expected a condition such as {contact.city: Jakarta}, found a list"),
-        ("all: []", "1:6: expected a list of conditions with at least 1 item(s)"),
+        ("all: []", "1:6: expected a list of conditions, found an empty list"),
         ("not: [{in_segment: vip}]", "1:6: expected a condition such as {contact.city: Jakarta}, found a list"),
         ("rfm.recncy: 5", "1:1: unknown condition 'rfm.recncy' (did you mean 'rfm.recency'?)"),
         ("rfm.x: 5", "1:1: unknown condition 'rfm.x' (one of: rfm.recency, rfm.frequency, rfm.monetary, rfm.group)"),
@@ -189,6 +189,9 @@ def test_numbers_written_loosely_are_read_by_the_declared_type() -> None:
     assert condition("contact.zip: 0123", TYPES).plain() == {"contact.zip": {"eq": "0123"}}
     assert condition("contact.phone: +62812", TYPES).plain() == {"contact.phone": {"eq": "+62812"}}
     assert condition("contact.tags: {contains: 2024}", TYPES).plain() == {"contact.tags": {"contains": "2024"}}
+    assert condition("contact.address.floor: 12", {"address.floor": "text"}).plain() == {
+        "contact.address.floor": {"eq": "12"}
+    }
 
 
 def test_a_quoted_number_is_a_text() -> None:

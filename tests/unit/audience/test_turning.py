@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from textwrap import dedent
 
-from engine.audience.condition import read_condition
-from engine.audience.scope import Condition
+from engine.audience.condition import Condition, read_condition
 from engine.audience.turning import Turning, turning
 from engine.document import read_document
 from engine.grammar import Reader

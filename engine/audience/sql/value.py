@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import (
     Boolean,
@@ -28,9 +28,9 @@ from sqlalchemy import (
 from sqlalchemy import literal_column as constant
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
+from engine.audience.operands import Kind
+from engine.audience.sql.scope import Clock
 from engine.grammar import FieldType
-
-Kind = Literal["text", "number", "boolean", "date", "datetime"]
 
 # PostgreSQL 15 can't ask whether a cast would fail, so a text is cast only after it matched. ASCII digits, bounded.
 _NUMBER = r"^[+-]?([0-9]{1,60}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,2})?$"
@@ -90,6 +90,10 @@ class Subject(Protocol):
     def found(self) -> ColumnElement[Any]:
         """The value as jsonb, for the trace."""
         ...
+
+
+Asks = Callable[[Subject, tuple[Any, ...], Clock], ColumnElement[bool]]
+"""What an operator asks of a value, with what stands behind it."""
 
 
 def folded(test: ColumnElement[Any]) -> ColumnElement[bool]:
