@@ -29,7 +29,7 @@ from engine.config import CONFIG, DELIVERY
 from engine.config.types import ChannelType, MapOf
 from engine.document import word_value
 from engine.draw import svg
-from engine.grammar import Field, Later, Shape, Type
+from engine.grammar import Declared, Field, Later, Shape, Type
 from engine.journey.in_flight import InFlight
 from engine.journey.journey import JOURNEY
 from engine.journey.machine import compile_journey
@@ -77,7 +77,7 @@ def between(file: Path, made: str) -> str:
 def picture() -> str:
     """What `alur draw` makes of the journey on the first page."""
     source = (ROOT / "journeys" / f"{DRAWN}.yaml").read_text(encoding="utf-8")
-    return svg(compile_journey(read_source(DRAWN, source, {})))
+    return svg(compile_journey(read_source(DRAWN, source, Declared())))
 
 
 def capabilities(kind: AdapterKind) -> str:

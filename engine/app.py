@@ -111,16 +111,17 @@ def open_app(root: Path, clock: Clock = system_clock, config: Config | None = No
     config = config or catalog.load_config(root)
     built = {medium: build_channel(medium, channel, root) for medium, channel in config.channels.items()}
     engine = open_engine(root, config)
+    settings = LiveSettings(root, config)
     return App(
         root=root,
         config=config,
         engine=engine,
         clock=clock,
-        machines=Machines(config.fields, config.delivery.holdout, config.organisation, config.delivery.priority),
-        templates=Templates(root, config.organisation.locale),
+        machines=Machines(config.declared, settings),
+        templates=Templates(root, lambda: settings().config.organisation.locale),
         adapters={medium: adapter for medium, (adapter, _) in built.items()},
         gates={medium: Gate(channel.throttle) for medium, channel in config.channels.items()},
-        settings=LiveSettings(root, config),
+        settings=settings,
         senders={medium: sender for medium, (_, sender) in built.items()},
         caller=HttpCaller(partial(fill_in, environment=catalog.environment(root)), config.webhooks.allow_internal),
     )
@@ -174,7 +175,7 @@ def open_rehearsal(
             config=config,
             engine=engine,
             clock=clock,
-            machines=Machines(config.fields, config.delivery.holdout, config.organisation, config.delivery.priority),
+            machines=Machines(config.declared, fixed(config)),
             templates=templates or Templates(root, config.organisation.locale),
             adapters={medium: RecordingAdapter(medium, keep) for medium in get_args(Medium)},
             gates={},

@@ -111,6 +111,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")
 _LARGEST_WHOLE = 2**63 - 1  # what JSON readers and databases keep exactly
 _LONGEST_DECIMAL = 300  # characters; more overflow a float
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+_TAG = re.compile(r"!(?:<[^>]*>|[^\s,\[\]{}]*)")
 _BAD_ESCAPE = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")  # beyond the last character of Unicode
 
 # What ruamel.yaml says, and how we say it to somebody who writes a journey. First match wins.
@@ -276,7 +277,9 @@ class _Building:
         if event.anchor is not None:
             self._refuse(event, f"anchor '&{event.anchor}' is not allowed: remove it")
         if event.tag is not None:
-            self._refuse(event, f"tag '{event.tag}' is not allowed: remove it, the type follows from the field")
+            written = _TAG.search(self._text, event.start_mark.index)
+            tag = written[0] if written is not None else event.tag
+            self._refuse(event, f"tag '{tag}' is not allowed: remove it, the type follows from the field")
 
     def _scalar(self, event: events.ScalarEvent) -> Scalar:
         line, column = _at(event)
@@ -332,9 +335,10 @@ class _Building:
 
     def _is_good_key(self, top: _Open, node: Node) -> bool:
         if not isinstance(node, Scalar):
-            self.problems.append(
-                Problem(self._file, node.line, node.column, "a key must be a word, not a list or mapping")
-            )
+            message = "a key must be a word, not a list or mapping"
+            if isinstance(node, Mapping) and (node.line, node.column) == (top.line, top.column + 1):
+                message += "; put a text that begins with '{{' in quotes"
+            self.problems.append(Problem(self._file, node.line, node.column, message))
             return False
         if node.text == "" and not node.quoted:
             self.problems.append(Problem(self._file, node.line, node.column, "a key is missing before ':'"))

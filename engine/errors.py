@@ -16,7 +16,9 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        # One line, whatever a file's own words hold.
+        said = self.message.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
+        return f"{self.file}:{self.line}:{self.column}: {said}"
 
 
 class AlurError(Exception):

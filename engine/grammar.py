@@ -14,10 +14,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
-from engine.document import Mapping, Node, Scalar, Sequence, plain
+from engine.document import Mapping, Node, Scalar, Sequence, plain, word_value
 from engine.errors import Problem
 
 FieldType = Literal["text", "number", "boolean", "date", "datetime", "list"]
+Types = abc.Mapping[str, FieldType]
+"""Declared types by path, such as `address.city`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Declared:
+    """What config.yaml declares: the types of a contact's fields, and of the properties of events by the event's name."""
+
+    fields: Types = field(default_factory=dict)
+    events: abc.Mapping[str, Types] = field(default_factory=dict)
 
 
 class Invalid:
@@ -34,7 +44,7 @@ INVALID: Final = Invalid()
 class Mention:
     """A name that is defined elsewhere, where the file says it, so that an unknown one is refused at its word."""
 
-    what: Literal["step", "template", "topic", "journey"]
+    what: Literal["step", "template", "topic", "journey", "segment"]
     name: str
     line: int
     column: int
@@ -43,11 +53,14 @@ class Mention:
 class Reader:
     """Collects the problems of one file while it is read."""
 
-    def __init__(self, file: str, fields: abc.Mapping[str, FieldType] | None = None) -> None:
+    def __init__(self, file: str, declared: Declared | None = None) -> None:
         self.file = file
         self.problems: list[Problem] = []
-        self.fields = fields or {}  # declared types of contact fields, from config.yaml
+        self.declared = declared or Declared()
         self.has_event = True  # false where no event starts a person: 'event.PATH' is refused there
+        self.started_by: str | None = None  # the event that the trigger names
+        self.tested: str | None = None  # the event that the `where` tests which is being read
+        self.met: abc.Set[str] = frozenset()  # the events of which one is `matched`
         self.mentions: list[Mention] = []
 
     def refuse(self, at: Node, message: str) -> Invalid:
@@ -65,10 +78,12 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def shown(node: Node) -> str:
     """How an error quotes a value: the word itself, or what kind of collection stands there."""
     match node:
+        case Scalar(text="", quoted=False):
+            return "nothing"
         case Scalar():
             return f"'{node.text[:60]}'"
         case Sequence():
-            return "a list"
+            return "a list" if node.items else "an empty list"
         case Mapping():
             return "a mapping"
 
@@ -140,7 +155,7 @@ NAME = Text(r"[a-z][a-z0-9_]*", "a name of lower-case letters, digits and _, sta
 class MentionType:
     """A name that must be known elsewhere; the reader keeps it with its place."""
 
-    what: Literal["step", "template", "topic", "journey"]
+    what: Literal["step", "template", "topic", "journey", "segment"]
     name: Text
 
     @property
@@ -198,10 +213,13 @@ class Number:
         return kind
 
     def read(self, node: Node, reader: Reader) -> Any:
-        value = node.value if isinstance(node, Scalar) and not node.quoted else None
+        value = _number(node) if isinstance(node, Scalar) and not node.quoted else None
         good = isinstance(value, int if self.whole else (int, float)) and not isinstance(value, bool)
         if not good or not self._within(value):
-            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+            quoted = isinstance(node, Scalar) and node.quoted and isinstance(word_value(node.text), int | float)
+            return reader.refuse(
+                node, f"expected {self.expected}, found {shown(node)}{': remove the quotes' if quoted else ''}"
+            )
         return value
 
     def _within(self, value: Any) -> bool:
@@ -210,6 +228,17 @@ class Number:
     def schema(self) -> dict[str, Any]:
         bounds = {"minimum": self.least, "maximum": self.most}
         return {"type": "integer" if self.whole else "number"} | {k: v for k, v in bounds.items() if v is not None}
+
+
+_NUMBER = re.compile(r"[+-]?(\d{1,60}(\.\d{0,60})?|\.\d{1,60})([eE][+-]?\d{1,2})?", re.ASCII)
+
+
+def _number(node: Scalar) -> Any:
+    """The word as a number: what is text by itself, such as `1.10`, is read by the type of its field."""
+    if not isinstance(node.value, str) or _NUMBER.fullmatch(node.text) is None:
+        return node.value
+    number = float(node.text)
+    return int(number) if number.is_integer() else number
 
 
 @dataclass(frozen=True)
@@ -256,7 +285,7 @@ class ListOf:
 
     @property
     def expected(self) -> str:
-        return f"a list of {self.item.expected}"
+        return f"{self.item.expected}, or a list of such" if self.single else f"a list of {self.item.expected}"
 
     def read(self, node: Node, reader: Reader) -> Any:
         if not isinstance(node, Sequence):
@@ -265,7 +294,7 @@ class ListOf:
                 return INVALID if value is INVALID else (value,)
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         if len(node.items) < self.least:
-            return reader.refuse(node, f"expected {self.expected} with at least {self.least} item(s)")
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         values = [self.item.read(item, reader) for item in node.items]
         return INVALID if any(value is INVALID for value in values) else tuple(values)
 
@@ -336,6 +365,7 @@ class Shape:
     build: Callable[..., Any] = dict
     rename: dict[str, str] = field(default_factory=dict)  # key -> argument name, where the key is a Python keyword
     example: Any = None  # a whole mapping, for what is one of several kinds
+    kinds: tuple[str, ...] = ()  # the keys by which those several are told apart
 
     @property
     def expected(self) -> str:
@@ -350,7 +380,7 @@ class Shape:
         for key, value_node in node:
             spec = self.fields.get(key.text)
             if spec is None:
-                reader.refuse(key, f"unknown key '{key.text}' in {self.what}{suggestion(key.text, self.fields)}")
+                reader.refuse(key, self._unknown(key.text))
                 good = False
                 continue
             at = key if isinstance(spec.type, Later) else value_node
@@ -362,6 +392,11 @@ class Shape:
                 reader.refuse(node, f"{self.what} lacks '{name}' ({spec.about})")
                 good = False
         return self.build(**values) if good else INVALID
+
+    def _unknown(self, word: str) -> str:
+        if word in self.kinds:
+            return f"{self.what} can't have '{word}' too: write one of {', '.join(self.kinds)}"
+        return f"unknown key '{word}' in {self.what}{suggestion(word, self.fields)}"
 
     def schema(self) -> dict[str, Any]:
         fields = {name: spec for name, spec in self.fields.items() if not isinstance(spec.type, Later)}

@@ -161,6 +161,8 @@ class OffsetType:
         bare = text.removeprefix("-")
         if _units(bare) is None:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        if not bare.strip("0smhdwo"):
+            return reader.refuse(node, f"{shown(node)} is no time at all; leave the offset out")
         duration = WAIT.read(Scalar(bare, bare, False, node.line, node.column), reader)
         return Offset(text, duration, text.startswith("-")) if isinstance(duration, Duration) else duration
 
@@ -211,6 +213,12 @@ def local_instant(day: date, clock: time, zone: str) -> datetime:
     02:30 becomes 03:30); one that happens twice means the first.
     """
     return datetime.combine(day, clock, tzinfo=_zone(zone)).replace(fold=0).astimezone(UTC)
+
+
+def same_clock(at: datetime, old: str, new: str) -> datetime:
+    """The instant at which the clocks of `new` show what those of `old` show at `at`."""
+    local = at.astimezone(_zone(old))
+    return local_instant(local.date(), local.time().replace(tzinfo=None), new)
 
 
 def day_exists(day: date, zone: str) -> bool:

@@ -200,7 +200,9 @@ applied = Table(
     _instant("at"),
     Column("by", Text, nullable=False),
     Column("note", Text),
-    Column("changes", JSONB, nullable=False),  # per change: what, name, how, hash before and after
+    Column(
+        "changes", JSONB, nullable=False
+    ),  # per change: what, name, how, hash before and after; what templates were then
 )
 
 segment = Table(

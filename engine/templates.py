@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,11 +59,12 @@ class Templates:
     """All templates of a workspace; safe to share between threads.
 
     A template that no longer compiles after an edit is reported and its last good version stays in use.
+    `organisation_locale` is asked at each look where it may change.
     """
 
-    def __init__(self, root: Path, organisation_locale: str) -> None:
+    def __init__(self, root: Path, organisation_locale: str | Callable[[], str]) -> None:
         self._folder = root / "templates"
-        self._locale = organisation_locale
+        self._organisation_locale = organisation_locale
         self._lock = Lock()
         self._files: dict[str, dict[_Key, Found]] = {}
         self._compiled: dict[Path, Template] = {}
@@ -71,6 +72,11 @@ class Templates:
         self._signature: object = None
         self._looked = 0.0
         self._look()
+
+    @property
+    def _locale(self) -> str:
+        said = self._organisation_locale
+        return said if isinstance(said, str) else said()
 
     def names(self, channel: str) -> set[str]:
         """The names that the channel has a template for, in whatever language."""
@@ -94,6 +100,14 @@ class Templates:
         """Every template file, by channel, name and locale."""
         for files in self._files.values():
             yield from sorted(files.values(), key=lambda f: (f.name, f.locale or ""))
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of every file under `templates/`, layouts too, by its path in the workspace."""
+        files = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        return {
+            path.relative_to(self._folder.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in files
+        }
 
     def problems(self) -> list[Problem]:
         """Compile everything; what is wrong with it. Takes about 0.1 s per mail template the first time."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.config import Config
 from engine.grammar import FieldType, suggestion
-from engine.journey.journey import Journey
+from engine.journey.journey import Draft, Journey
 from engine.journey.met import Met, met_before
 from engine.journey.reach import walk
 from engine.journey.steps.base import Step
@@ -69,10 +69,10 @@ class Data:
     met: Mapping[str, Met]  # what `matched` may be, by the path of the step
 
     @classmethod
-    def of(cls, journey: Journey, others: Others, config: Config) -> Data:
-        """`others` may hand over what is their `event`."""
-        sources = tuple(_sources(journey, others, config, frozenset({journey.name})))
-        return cls(config, journey.trigger.has_event, sources, met_before(journey.steps))
+    def of(cls, draft: Draft, others: Others, config: Config) -> Data:
+        """`others` may hand over what is their `event`. Of steps of which some don't read nobody knows what was met before."""
+        sources = tuple(_sources(draft, others, config, frozenset({draft.name})))
+        return cls(config, draft.has_event, sources, {} if draft.lost else met_before(draft.steps))
 
     def unmet(self, path: str, step: Step) -> Unmet | None:
         """Why the variable may be missing when somebody stands on the step; None when it is supplied. A person may lack a
@@ -120,7 +120,7 @@ def _unmet_var(parts: tuple[str, ...], step: Step) -> Unmet | None:
     return Unmet(f"the step's vars have no '{parts[0]}'{suggestion(parts[0], given)}", "give it there")
 
 
-def _sources(journey: Journey, others: Others, config: Config, passed: frozenset[str]) -> Iterator[Source]:
+def _sources(journey: Draft | Journey, others: Others, config: Config, passed: frozenset[str]) -> Iterator[Source]:
     """Whatever `event` may be in the journey: its trigger's, or that of a journey which hands over its own."""
     match journey.trigger:
         case EventTrigger(match=match):

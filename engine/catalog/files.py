@@ -16,11 +16,11 @@ from engine.catalog.journeys import Known, check_journey
 from engine.catalog.segments import check_segments
 from engine.config import Config, read_config
 from engine.document import Mapping as MappingNode
-from engine.document import Node, read_document
+from engine.document import Node, Scalar, read_document
 from engine.errors import Problem, WorkspaceError
-from engine.grammar import FieldType, Invalid, Mention, Reader
-from engine.journey.circles import circles
-from engine.journey.journey import Journey, read_journey
+from engine.grammar import Declared, Invalid, Mention, Reader
+from engine.journey.circles import circles, endless
+from engine.journey.journey import Draft, Journey, read_draft, read_journey
 from engine.templates import Templates
 
 
@@ -31,7 +31,6 @@ class JourneyFile:
     journey: Journey
     source: str
     node: Node
-    mentions: tuple[Mention, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,6 @@ class SegmentFile:
     segment: Segment
     source: str
     hash: str
-    mentions: tuple[Mention, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,22 +83,18 @@ def load_config(root: Path) -> Config:
 def load(root: Path) -> Catalog:
     """Read the whole workspace. Raises `WorkspaceError` only for config.yaml; every other problem is in the catalog."""
     config = load_config(root)
-    problems = [_unread(path) for path in _misnamed(root)]
-    segments = {
-        path.stem: _segment(path, data, config.fields, problems) for path, data in _yaml_files(root, "segments")
-    }
-    journeys = {
-        path.stem: _journey(path, data, config.fields, problems) for path, data in _yaml_files(root, "journeys")
-    }
+    unread = _unread(root)
+    problems = [*unread.values()]
+    segments = {p.stem: _segment(p, data, config.declared, problems) for p, data in _yaml_files(root, "segments")}
+    journeys = {p.stem: _journey(p, data, config.declared, problems) for p, data in _yaml_files(root, "journeys")}
     templates = Templates(root, config.organisation.locale)
     problems += templates.problems()
-    good_segments = {name: file for name, file in segments.items() if file is not None}
-    good_journeys = {name: file for name, file in journeys.items() if file is not None}
-    parts = {name: file.segment for name, file in good_segments.items()}
-    mentions = {name: file.mentions for name, file in good_segments.items()}
-    for name, found in check_segments(parts, mentions, segments.keys(), config).items():
+    good_segments = {name: file for name, (file, _) in segments.items() if file is not None}
+    good_journeys = {name: file for name, (file, _) in journeys.items() if file is not None}
+    for name, found in check_segments({name: mentions for name, (_, mentions) in segments.items()}, config).items():
         problems += found
-        del good_segments[name]
+        good_segments.pop(name, None)
+    sketches = {name: sketch for name, (_, sketch) in journeys.items() if sketch is not None}
     known = Known(
         config,
         templates,
@@ -108,15 +102,15 @@ def load(root: Path) -> Catalog:
         journeys.keys(),
         Others.of({name: file.journey for name, file in good_journeys.items()}),
         environment(root),
-        circles(file.journey for file in good_journeys.values()),
+        circles(sketch.draft for sketch in sketches.values()),
+        endless(sketch.draft for sketch in sketches.values()),
     )
-    for name, item in list(good_journeys.items()):
-        if found := check_journey(item.journey, item.node, item.mentions, known):
+    for name, sketch in sketches.items():
+        if found := check_journey(sketch.draft, sketch.node, sketch.mentions, known, sketch.told):
             problems += found
-            del good_journeys[name]
+            good_journeys.pop(name, None)
     broken = (segments.keys() - good_segments.keys()) | (journeys.keys() - good_journeys.keys())
-    broken |= {path.stem for path in _misnamed(root)}
-    definitions = Definitions(good_journeys, good_segments, frozenset(broken))
+    definitions = Definitions(good_journeys, good_segments, frozenset(broken | {path.stem for path in unread}))
     return Catalog(root, config, definitions, templates, tuple(sorted(set(problems))))
 
 
@@ -125,51 +119,83 @@ def problems_beside_config(root: Path) -> list[Problem]:
     problems: list[Problem] = []
     if not (root / "config.yaml").is_file():  # no workspace
         return problems
-    problems += map(_unread, _misnamed(root))
+    problems += _unread(root).values()
     for path, data in _yaml_files(root, "segments"):
-        _segment(path, data, {}, problems)
+        _segment(path, data, Declared(), problems)
     for path, data in _yaml_files(root, "journeys"):
-        _journey(path, data, {}, problems)
+        _journey(path, data, Declared(), problems)
     return [*problems, *Templates(root, "en").problems()]
 
 
-def _misnamed(root: Path) -> list[Path]:
-    """Files that look like journeys and segments and are not read; what is applied under their names must stay."""
-    return sorted(path for folder in ("journeys", "segments") for path in (root / folder).glob("*.yml"))
-
-
-def _unread(path: Path) -> Problem:
-    return Problem(f"{path.parent.name}/{path.name}", 1, 1, f"this file is not read: call it {path.stem}.yaml")
+def _unread(root: Path) -> dict[Path, Problem]:
+    """What looks like a journey or segment and is not read; what is applied under its name must stay."""
+    found: dict[Path, str] = {}
+    for folder in (root / "journeys", root / "segments"):
+        for path in folder.glob("*"):
+            if path.suffix.lower() not in (".yaml", ".yml") or _is_hidden(path):
+                continue
+            if path.suffix != ".yaml":
+                found[path] = f"this file is not read: call it {path.stem}.yaml"
+            elif not path.resolve().is_relative_to(folder.resolve()):
+                found[path] = (
+                    f"this is a link out of the folder, and is not read: put the file itself into {folder.name}"
+                )
+            elif not path.is_file():
+                found[path] = "this is no file"
+    return {path: Problem(f"{path.parent.name}/{path.name}", 1, 1, message) for path, message in found.items()}
 
 
 def _yaml_files(root: Path, folder: str) -> Iterator[tuple[Path, bytes]]:
-    base = (root / folder).resolve()
+    unread = _unread(root)
     for path in sorted((root / folder).glob("*.yaml")):
-        if path.resolve().is_relative_to(base):  # a link out of the workspace is not read
+        if path not in unread and not _is_hidden(path):
             yield path, path.read_bytes()
 
 
-def _journey(path: Path, data: bytes, fields: Mapping[str, FieldType], problems: list[Problem]) -> JourneyFile | None:
+def _is_hidden(path: Path) -> bool:
+    """What editors and systems leave beside a file: `.#welcome.yaml`, `._welcome.yaml`."""
+    return path.name.startswith(".")
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    """A journey's file as far as it reads, to be held against the rest of the workspace."""
+
+    draft: Draft
+    node: Node
+    mentions: tuple[Mention, ...]
+    told: frozenset[tuple[int, int]]
+
+
+def _journey(
+    path: Path, data: bytes, declared: Declared, problems: list[Problem]
+) -> tuple[JourneyFile | None, _Sketch | None]:
     file = f"journeys/{path.name}"
     node, found = read_document(data, file)
-    reader = Reader(file, fields)
-    journey = read_journey(node, reader, path.stem) if node is not None and not found else None
+    reader = Reader(file, declared)
+    journey = read_journey(node, reader, path.stem) if node is not None else None
     problems += [*found, *reader.problems]
-    if journey is None or node is None:
-        return None
-    return JourneyFile(journey, data.decode(), node, tuple(reader.mentions))
+    if not isinstance(node, MappingNode):
+        return None, None
+    draft = journey.draft() if journey is not None else read_draft(node, reader, path.stem)
+    good = JourneyFile(journey, data.decode(), node) if journey is not None and not found else None
+    told = frozenset((problem.line, problem.column) for problem in reader.problems)
+    return good, _Sketch(draft, node, tuple(reader.mentions), told)
 
 
-def _segment(path: Path, data: bytes, fields: Mapping[str, FieldType], problems: list[Problem]) -> SegmentFile | None:
+def _segment(
+    path: Path, data: bytes, declared: Declared, problems: list[Problem]
+) -> tuple[SegmentFile | None, tuple[Mention, ...]]:
     file = f"segments/{path.name}"
     node, found = read_document(data, file)
-    reader = Reader(file, fields)
-    segment = read_segment(node, reader) if node is not None and not found else None
-    if segment is not None and not isinstance(segment, Invalid) and segment.name != path.stem and node is not None:
-        at = node.get("segment") if isinstance(node, MappingNode) else None
-        reader.refuse(at or node, f"segment '{segment.name}' must be called '{path.stem}', like its file")
+    reader = Reader(file, declared)
+    segment = read_segment(node, reader) if node is not None else None
+    name = node.get("segment") if isinstance(node, MappingNode) else None
+    if isinstance(name, Scalar) and name.text != path.stem:
+        reader.refuse(name, f"segment '{name.text}' must be called '{path.stem}', like its file")
     problems += [*found, *reader.problems]
-    if segment is None or isinstance(segment, Invalid) or reader.problems:
-        return None
+    mentions = tuple(reader.mentions)
+    if segment is None or isinstance(segment, Invalid) or found or reader.problems:
+        return None, mentions
     digest = hashlib.sha256(repr(segment.plain()).encode()).hexdigest()
-    return SegmentFile(segment, data.decode(), digest, tuple(reader.mentions))
+    return SegmentFile(segment, data.decode(), digest), mentions

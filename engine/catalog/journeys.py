@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
 
-from engine.audience.condition import SegmentUse
 from engine.catalog.data import Data, Others, Unmet
 from engine.catalog.secrets import typed_in
-from engine.catalog.segments import unknown_segments, unknown_topic, unknown_topics
+from engine.catalog.segments import unknown_segments, unknown_topic, unknown_topics, used_in
 from engine.config import Config
-from engine.document import Node, Scalar, node_at, scalars
+from engine.document import Mapping, Node, Scalar, node_at, plain, scalars
 from engine.errors import Problem
-from engine.grammar import Mention, suggestion
+from engine.grammar import INVALID, NAME, Mention, Reader, suggestion
 from engine.journey.circles import Circle
-from engine.journey.journey import Journey
+from engine.journey.journey import Draft
 from engine.journey.reach import walk
 from engine.journey.rendered import is_template
 from engine.journey.steps.base import Step
@@ -30,7 +30,7 @@ from engine.templates import Templates
 @dataclass(frozen=True)
 class Known:
     """What there is. `segments` and `journeys` are names, those whose files have problems too; `others` are the
-    journeys that read well, `around` the circles among them.
+    journeys that read well, `around` and `endless` the circles among them.
     """
 
     config: Config
@@ -38,26 +38,33 @@ class Known:
     segments: Collection[str]
     journeys: Collection[str]
     others: Others
-    environment: Mapping[str, str]
+    environment: Table[str, str]
     around: Sequence[Circle]
+    endless: Sequence[Circle]
 
 
-def check_journey(journey: Journey, node: Node, mentions: Iterable[Mention], known: Known) -> list[Problem]:
-    """What is wrong between this journey and the others, config.yaml and the templates."""
-    return _Check(journey, node, tuple(mentions), known, Data.of(journey, known.others, known.config)).problems()
+def check_journey(
+    draft: Draft, node: Node, mentions: Iterable[Mention], known: Known, told: Collection[tuple[int, int]] = ()
+) -> list[Problem]:
+    """What is wrong between this journey, as far as it reads, and the others, config.yaml and the templates. `told`: lines and
+    columns of what is wrong with it in itself.
+    """
+    return _Check(draft, node, tuple(mentions), known, Data.of(draft, known.others, known.config), told).problems()
 
 
 @dataclass(frozen=True)
 class _Check:
-    journey: Journey
+    draft: Draft
     node: Node
     mentions: tuple[Mention, ...]
     known: Known
     data: Data
+    told: Collection[tuple[int, int]]
 
     def problems(self) -> list[Problem]:
         found = [*self._topics(), *self._segments(), *self._journeys(), *self._secrets()]
-        for step in walk(self.journey.steps):
+        found += [problem for node in self.draft.lost for problem in self._lost(node)]
+        for step in walk(self.draft.steps):
             match step:
                 case Send():
                     found += [*self._send(step), *self._vars(step)]
@@ -66,7 +73,7 @@ class _Check:
                     )
                 case Webhook():
                     faulty = faults(step.request, self.known.environment, self.known.config.webhooks.allow_internal)
-                    found += [self._problem(step, "", fault) for fault in faulty]
+                    found += [self._problem(step, f"webhook.{key}", fault) for key, fault in faulty]
                     found += self._texts(step, "webhook.body", ("contact", "event", "matched", "organisation"))
                 case Emit():
                     found += self._texts(step, "properties", ("contact", "event", "matched", "organisation"))
@@ -76,7 +83,7 @@ class _Check:
 
     @property
     def _file(self) -> str:
-        return f"journeys/{self.journey.name}.yaml"
+        return f"journeys/{self.draft.name}.yaml"
 
     def _at(self, node: Node | None, message: str) -> Problem:
         at = node if node is not None else self.node
@@ -92,30 +99,13 @@ class _Check:
     # --- names ---
 
     def _topics(self) -> Iterator[Problem]:
-        config = self.known.config
-        topic = self.journey.topic
-        if topic is not None and topic not in config.topics:
-            yield self._at(node_at(self.node, "topic"), unknown_topic(topic, config))
         for named in topics_named(self.node):
-            if named.text not in config.topics:
-                yield self._at(named, unknown_topic(named.text, config))
-        yield from unknown_topics(self._file, self.mentions, config)
+            if named.text not in self.known.config.topics:
+                yield self._at(named, unknown_topic(named.text, self.known.config))
+        yield from unknown_topics(self._file, self.mentions, self.known.config)
 
     def _segments(self) -> Iterator[Problem]:
-        uses = [*self.journey.segments_used(), *self._of_trigger(), *self._of_exits()]
-        yield from unknown_segments(self._file, uses, self.known.segments)
-
-    def _of_trigger(self) -> Iterator[SegmentUse]:
-        trigger = node_at(self.node, "trigger")
-        for name in self.journey.trigger.segments:
-            at = next((n for n in scalars(trigger) if n.text == name), None) if trigger is not None else None
-            yield SegmentUse(name, (at or self.node).line, (at or self.node).column)
-
-    def _of_exits(self) -> Iterator[SegmentUse]:
-        for rule in self.journey.exits:
-            if rule.leaves is not None:
-                at = node_at(self.node, f"{rule.path}.leaves") or self.node
-                yield SegmentUse(rule.leaves, at.line, at.column)
+        return unknown_segments(self._file, used_in(self.mentions), self.known.segments)
 
     def _journeys(self) -> Iterator[Problem]:
         for mention in self.mentions:
@@ -123,35 +113,54 @@ class _Check:
                 hint = suggestion(mention.name, self.known.journeys)
                 yield Problem(self._file, mention.line, mention.column, f"unknown journey '{mention.name}'{hint}")
         for circle in self.known.around:
-            if circle.journey != self.journey.name:
+            if circle.journey != self.draft.name:
                 continue
             message = f"journeys can't start each other in a circle: {circle.label()}"
-            if circle.start is not None:
-                yield self._problem(circle.start, "start", message)
+            if circle.step is not None:
+                yield self._problem(circle.step, "start", message)
             else:
                 yield self._at(node_at(self.node, "trigger.finished"), message)
+        for circle in self.known.endless:
+            if circle.journey == self.draft.name and circle.step is not None:
+                mend = "put a wait before it, or let entry.reentry of one of them be never or {after: ..}"
+                yield self._problem(circle.step, "emit", f"this event goes round for ever: {circle.label()}; {mend}")
 
     def _secrets(self) -> Iterator[Problem]:
-        return (self._at(node, message) for node, message in typed_in(self.node))
+        found = typed_in(self.node)
+        return (self._at(node, message) for node, message in found if (node.line, node.column) not in self.told)
 
     # --- sends ---
 
     def _send(self, send: Send) -> Iterator[Problem]:
         templates, config = self.known.templates, self.known.config
         if not any(templates.has(channel, send.template) for channel in send.via):
-            names = {name for channel in send.via for name in templates.names(channel)}
-            folders = " or ".join(f"templates/{channel}" for channel in send.via)
-            hint = suggestion(send.template, names)
-            yield self._problem(send, "send", f"unknown template '{send.template}' in {folders}{hint}")
+            yield self._problem(send, "send", self._unknown_template(send.template, send.via))
         for number, channel in enumerate(send.via):
             if channel not in config.channels:
                 message = f"channel '{channel}' is not set up: config.yaml has no channels.{channel}"
                 several = node_at(self.node, f"{send.spot.path}.via.{number}") is not None
                 yield self._problem(send, f"via.{number}" if several else "via", message)
         yield from self._data_of(send)
-        if self.journey.kind == "marketing":
+        if self.draft.kind == "marketing":
             yield from self._marketing_mail(send)
             yield from self._marketing_whatsapp(send)
+
+    def _unknown_template(self, template: str, via: Sequence[str]) -> str:
+        names = {name for channel in via for name in self.known.templates.names(channel)}
+        folders = " or ".join(f"templates/{channel}" for channel in via)
+        return f"unknown template '{template}' in {folders}{suggestion(template, names)}"
+
+    def _lost(self, node: Node) -> Iterator[Problem]:
+        """The template of a send step that does not read: as far as its channels do, else looked for in every one."""
+        template, via = (node.get(key) if isinstance(node, Mapping) else None for key in ("send", "via"))
+        if template is None or NAME.read(template, Reader("")) is INVALID:
+            return
+        written = {each.text for each in scalars(via)} if via is not None else set()
+        channels = [channel for channel in self.known.config.channels if channel in written]
+        channels = channels or list(self.known.config.channels)
+        name = plain(template)
+        if isinstance(name, str) and not any(self.known.templates.has(channel, name) for channel in channels):
+            yield self._at(template, self._unknown_template(name, channels))
 
     def _data_of(self, send: Send) -> Iterator[Problem]:
         """Variables of the send's templates that nothing surely supplies; each once, with a file that wants it."""
@@ -202,7 +211,7 @@ class _Check:
             root = path.partition(".")[0]
             if root not in roots:
                 yield self._at(scalar, f"'{path}' is not known here (there is: {', '.join(roots)})")
-            elif root == "event" and not self.journey.trigger.has_event:
+            elif root == "event" and not self.draft.has_event:
                 yield self._at(scalar, f"'{path}': no event starts people here, so there is no 'event'")
             elif path in examined.variables and (unmet := self.data.unmet(path, step)) is not None:
                 yield self._at(scalar, _told(path, unmet))

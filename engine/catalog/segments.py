@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from engine.audience.condition import SegmentUse
-from engine.audience.segment import Segment, circles
+from engine.audience.segment import circles
 from engine.config import Config
 from engine.errors import Problem
 from engine.grammar import Mention, suggestion
 
 
-def check_segments(
-    segments: Mapping[str, Segment], mentions: Mapping[str, Iterable[Mention]], known: Collection[str], config: Config
-) -> dict[str, list[Problem]]:
-    """The problems of each segment that has any, by its name. `known`: every segment that has a file."""
-    found: dict[str, list[Problem]] = {name: [] for name in segments}
-    for name, segment in segments.items():
+def check_segments(mentions: Mapping[str, Sequence[Mention]], config: Config) -> dict[str, list[Problem]]:
+    """The problems of each segment that has any, by its name. `mentions`: what each file mentions, as far as it reads."""
+    found: dict[str, list[Problem]] = {name: [] for name in mentions}
+    for name, mentioned in mentions.items():
         file = f"segments/{name}.yaml"
-        found[name] += unknown_segments(file, segment.where.segments_used(), known)
-        found[name] += unknown_topics(file, mentions[name], config)
-    for circle in circles(segments.values()):
+        found[name] += unknown_segments(file, used_in(mentioned), mentions.keys())
+        found[name] += unknown_topics(file, mentioned, config)
+    for circle in circles({name: used_in(mentioned) for name, mentioned in mentions.items()}):
         message = f"a segment can't refer to itself: {circle.label()}"
         file = f"segments/{circle.path[0]}.yaml"
         found[circle.path[0]].append(Problem(file, circle.at.line, circle.at.column, message))
     return {name: problems for name, problems in found.items() if problems}
+
+
+def used_in(mentions: Iterable[Mention]) -> list[SegmentUse]:
+    """The segments among what a file mentions, in file order."""
+    return [SegmentUse(each.name, each.line, each.column) for each in mentions if each.what == "segment"]
 
 
 def unknown_segments(file: str, uses: Iterable[SegmentUse], known: Collection[str]) -> Iterator[Problem]:

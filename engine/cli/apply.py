@@ -10,14 +10,14 @@ import typer
 
 from engine.cli.output import Output, OutputOption, plural, say
 from engine.cli.plan import EndOption, Looked, looked, nothing_to_apply, show_plan, tell_broken, tell_refusals
-from engine.cli.workspace import HERE, RUN, WorkspaceOption, on_terminal, who
+from engine.cli.workspace import HERE, WorkspaceOption, on_terminal, who
 
 if TYPE_CHECKING:
     from engine.run.apply import Applied
     from engine.run.plan_file import PlanFile
 
 _PLAN = Annotated[
-    Path | None, typer.Argument(metavar="[PLANFILE]", show_default=False, help="What `alur plan -o PLANFILE` has kept.")
+    Path | None, typer.Argument(metavar="PLANFILE", show_default=False, help="What `alur plan -o PLANFILE` has kept.")
 ]
 _YES = Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")]
 _NOTE = Annotated[str | None, typer.Option("--note", help="Why, for the history.", show_default=False)]
@@ -54,7 +54,8 @@ def apply(
             _ask(here, yes=yes or kept is not None)
         done = apply_plan(
             here.at.engine, here.files.definitions, here.at.zone, here.at.clock(), who(), note,
-            expected=here.plan.ground, end=here.plan.end, fields=here.files.config.fields,
+            expected=here.plan.ground, end=here.plan.end, declared=here.files.config.declared,
+            templates=here.files.templates.hashes(),
         )  # fmt: skip
         say(f"applied: {_summary(done)}" if done.number is not None else nothing_to_apply(here))
     if here.problems:
@@ -92,8 +93,3 @@ def _summary(done: Applied) -> str:
     if people := sum(done.ended.values()):
         parts.append(f"{plural(people, 'person', 'people')} left removed journeys")
     return ", ".join(parts) or "nothing"
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("apply", rich_help_panel=RUN)(apply)

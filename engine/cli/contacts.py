@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.output import Output, OutputOption, as_table, plural, put, say, show_json, show_rows
-from engine.cli.workspace import HERE, KEEP, WorkspaceOption, opened
+from engine.cli.output import Output, OutputOption, plural, say, show_json
+from engine.cli.table import as_table, put, show_rows
+from engine.cli.workspace import HERE, WorkspaceOption, opened
 
 if TYPE_CHECKING:
     from engine.run.import_contacts import ImportReport
 
-PANEL = KEEP
 commands = typer.Typer(no_args_is_help=True, help="Bring people in, and look at what is on record about one.")
 
 _File = Annotated[
@@ -151,4 +151,5 @@ def _show_person(person: dict[str, Any], zone: str) -> None:
     )
     for title, key, columns in sections:
         put("", as_table(person[key], columns, title=title, zone=zone) if person[key] else f"{title}: none")
-    put("", f"Times in {zone}.")
+    unreal = person["traits"].get("timezone")
+    put("", f"Times in {zone}: there is no time zone '{unreal}'." if unreal else f"Times in {zone}.")

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.output import Output, OutputOption, plural, say, show_rows
-from engine.cli.workspace import HERE, RUN, Opened, WorkspaceOption, opened, who
+from engine.cli.output import Output, OutputOption, plural, say
+from engine.cli.table import show_rows
+from engine.cli.workspace import HERE, Opened, WorkspaceOption, opened, who
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-    from engine.run.machines import Machines
 
 _Journey = Annotated[str, typer.Argument(metavar="JOURNEY", help="A journey that is applied, whatever its trigger.")]
 _Contact = Annotated[
@@ -45,7 +44,8 @@ def enroll(
     """Enroll one person, or everybody in a segment, in a journey, whatever its trigger is.
 
     The journey's entry rules hold as always: who is under way already, or has been inside and may not come back, is not
-    let in. `alur run` decides it within a moment. Exits 1 when the one person is not let in.
+    let in. `alur run` (or `alur work`) takes it up within a moment; until then `alur why` says that it waits. Exits 1 when the
+    one person is not let in.
 
     Example: `alur enroll welcome --contact ani@example.com --properties '{"plan": "pro"}'`
     """
@@ -63,10 +63,10 @@ def enroll(
             name = open_segment(conn, segment) if segment is not None else ""
         found: Counter[str] = Counter()
         if number is not None:
-            found = would_enter(at.engine, _machines(at), at.zone, journey, [number], handed, now)
+            found = would_enter(at.engine, at.machines(), at.zone, journey, [number], handed, now)
         elif dry_run:
             with at.engine.connect() as conn:
-                found = would_enter(at.engine, _machines(at), at.zone, journey, members(conn, name), handed, now)
+                found = would_enter(at.engine, at.machines(), at.zone, journey, members(conn, name), handed, now)
         knocking = found.total()
         if not dry_run:
             with at.engine.begin() as conn:
@@ -111,14 +111,3 @@ def _contact(conn: Connection, at: Opened, word: str) -> int:
     from engine.cli.names import contact
 
     return contact(conn, at, word).id
-
-
-def _machines(at: Opened) -> Machines:
-    from engine.run.machines import Machines
-
-    return Machines(at.config.fields, at.config.delivery.holdout, at.config.organisation)
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("enroll", rich_help_panel=RUN)(enroll)

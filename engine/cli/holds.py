@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.output import moment, plural, say
-from engine.cli.workspace import HERE, RUN, WorkspaceOption, opened, who
+from engine.cli.workspace import HERE, WorkspaceOption, opened, who
 
 if TYPE_CHECKING:
     from engine.store.holds import HoldScope
@@ -75,9 +75,3 @@ def _stop(name: str, reason: str, scopes: tuple[HoldScope, ...], workspace: Path
 
 def _called(scope: HoldScope, name: str) -> str:
     return f"send run {name}" if scope == "run" else f"{scope} {name}"
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the commands into the program."""
-    for name, command in (("pause", pause), ("resume", resume), ("cancel", cancel)):
-        program.command(name, rich_help_panel=RUN)(command)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.cli.output import Output, OutputOption, put, say, show_json, show_rows
-from engine.cli.workspace import HERE, WRITE, Opened, WorkspaceOption, opened, who
+from engine.cli.output import Output, OutputOption, say, show_json
+from engine.cli.table import put, show_rows
+from engine.cli.workspace import HERE, Opened, WorkspaceOption, opened, who
 
 if TYPE_CHECKING:
     from engine.catalog import Catalog
@@ -66,10 +67,10 @@ def plan(
     workspace: WorkspaceOption = HERE,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show what applying would do: every change step by step, how many people stand on each step that it touches and where
-    they will go, whom it would let in, and what speaks against it. Changes nothing.
+    """Show what applying the files would do, to the journeys and to people under way; change nothing.
 
-    Exits 1 when a file has problems, or when the plan can't be applied.
+    Tells every change step by step, how many people stand on each step that it touches and where they will go, whom it
+    would let in, and what speaks against it. Exits 1 when a file has problems, or when the plan can't be applied.
 
     Example: `alur plan -o friday.plan`, and after the review `alur apply friday.plan`
     """
@@ -151,8 +152,3 @@ def _text(plan: Plan, zone: str) -> str:
 
     rows = [f"{row['how']} {row['what']} {row['name']}: {row['effect']}" for row in plan_rows(plan)]
     return "\n".join([*rows, "", *plan_details(plan, zone)])
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("plan", rich_help_panel=WRITE)(plan)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from engine.cli.output import moment, plural
 from engine.journey.diff import StepChange
+from engine.run.changes import TemplateChange
 from engine.run.plan import JourneyPlan, LetsIn, Plan, Standing
 
 COLUMNS: Final = ("how", "what", "name", "effect")
@@ -33,7 +34,19 @@ def plan_rows(plan: Plan) -> list[dict[str, Any]]:
                 "effect": f"{plural(people, 'person', 'people')} leave as removed",
             }
         )
-    return rows
+    templates = (
+        {"how": each.how, "what": "template", "name": each.path, "effect": _of_template(each)}
+        for each in plan.templates
+    )
+    return [*rows, *templates]
+
+
+def _of_template(template: TemplateChange) -> str:
+    """Templates are live, so nothing becomes of it by the apply."""
+    if not template.journeys:
+        return "no journey sends it"
+    goes = "" if template.how == "removed" else "goes out as it is now; "
+    return f"{goes}sent by {', '.join(template.journeys)}"
 
 
 _SEGMENT: Final = {"new": "filled silently", "changed": "filled anew, silently", "removed": "its members are forgotten"}
@@ -55,7 +68,7 @@ def _effect(journey: JourneyPlan) -> str:
 
 def plan_details(plan: Plan, zone: str) -> list[str]:
     """Per journey that has more to tell its steps, its people and its warnings; per segment how many it holds."""
-    lines: list[str] = []
+    lines = [f"warning: {warning}" for warning in plan.warnings]
     for journey in plan.journeys:
         told = list(_journey(journey, zone))
         lines += [_title(journey), *(f"  {line}" for line in told), ""] if told else []
@@ -147,5 +160,6 @@ def plan_data(plan: Plan) -> dict[str, Any]:
         "journeys": journeys,
         "segments": [asdict(segment) for segment in plan.segments],
         "refusals": list(plan.refusals),
+        "warnings": list(plan.warnings),
         "end": plan.end,
     }

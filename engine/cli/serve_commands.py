@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import typer
-
-from engine.cli.workspace import HERE, RUN, WorkspaceOption
+from engine.cli.workspace import HERE, WorkspaceOption
 
 
 def run(workspace: WorkspaceOption = HERE) -> None:
-    """Run what is applied: take events in over HTTP, decide, send, and show send runs in Prefect. Ends with Ctrl-C.
+    """Run what is applied: take events in over HTTP, decide, send. Ctrl-C ends it.
 
-    One command runs all of it on one machine. It ends cleanly: what is on the wire is finished and recorded first.
+    One command runs all of it on one machine, and shows its send runs in Prefect. It ends cleanly: what is on the wire is
+    finished and recorded first. It prints where events are posted; `alur status` tells from another terminal how it goes.
 
     Example: `alur run`
     """
@@ -22,9 +21,10 @@ def run(workspace: WorkspaceOption = HERE) -> None:
 
 
 def work(workspace: WorkspaceOption = HERE) -> None:
-    """Help a running Alur: decide and send from another process or machine, on the same database. Ends with Ctrl-C.
+    """Help a running Alur from another process or machine: decide and send. Ctrl-C ends it.
 
-    Any number of them may run; they share the work without knowing of each other.
+    All of them work on the same database (`database.url`). Any number may run; they share the work without knowing of
+    each other.
 
     Example: `alur work --workspace /srv/shop`
     """
@@ -33,9 +33,3 @@ def work(workspace: WorkspaceOption = HERE) -> None:
 
     collect_rarely()
     serve_work(workspace.resolve())
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the commands into the program."""
-    program.command("run", rich_help_panel=RUN)(run)
-    program.command("work", rich_help_panel=RUN)(work)

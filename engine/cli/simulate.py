@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from engine.cli.output import Output, OutputOption, as_table, plural, put, say, show_json, show_rows
-from engine.cli.workspace import HERE, WRITE, WorkspaceOption, opened
+from engine.cli.output import Output, OutputOption, plural, say, show_json
+from engine.cli.parameters import whole_number
+from engine.cli.table import as_table, put, show_rows
+from engine.cli.workspace import HERE, WorkspaceOption, opened
 
 if TYPE_CHECKING:  # commands that simulate nothing should not wait for it
     from engine.app import Rehearsal
@@ -26,7 +28,7 @@ if TYPE_CHECKING:  # commands that simulate nothing should not wait for it
 
 _Journeys = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[JOURNEY]...", show_default=False, help="The ones to report on (default: all of them)."),
+    typer.Argument(metavar="JOURNEY", show_default=False, help="The ones to report on; all of them if left out."),
 ]
 _From = Annotated[
     str | None,
@@ -56,8 +58,14 @@ _Segment = Annotated[
 _Refresh = Annotated[
     str, typer.Option("--refresh", metavar="TIME", help="How often segments are refreshed: 1d, 6h, 15m.")
 ]
-_Share = Annotated[str, typer.Option(metavar="PERCENT", help="How many messages people open, or click, by chance.")]
-_Seed = Annotated[int, typer.Option("--seed", help="Names that chance: the same seed gives the same result.")]
+_Opens = Annotated[str, typer.Option(metavar="PERCENT", help="How many of their mails people open, by chance.")]
+_Clicks = Annotated[str, typer.Option(metavar="PERCENT", help="How many of their messages people click, by chance.")]
+_Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed", metavar="N", parser=whole_number(), help="Names that chance: the same seed gives the same result."
+    ),
+]
 _Picture = Annotated[
     Path | None,
     typer.Option(
@@ -77,8 +85,8 @@ def simulate(
     events: _Events = None,
     segment: _Segment = None,
     refresh: _Refresh = "1d",
-    opens: _Share = "0%",
-    clicks: _Share = "0%",
+    opens: _Opens = "0%",
+    clicks: _Clicks = "0%",
     seed: _Seed = 0,
     out: _Picture = None,
     people: _People = None,
@@ -125,16 +133,15 @@ def simulate(
 
 def _loaded(root: Path, names: Sequence[str], load: Callable[[Path], Catalog]) -> Catalog:
     """The workspace; everything in it must read well, or the simulation would be of something else."""
-    from engine.errors import UnknownNameError, WorkspaceError
-    from engine.grammar import suggestion
+    from engine.cli.unknown import unknown
+    from engine.errors import WorkspaceError
 
     found = load(root)
     if found.problems:
         raise WorkspaceError(found.problems)
     for name in names:
         if name not in found.definitions.journeys:
-            known = sorted(found.definitions.journeys)
-            raise UnknownNameError(f"no journey '{name}'{suggestion(name, known) or '; there are ' + ', '.join(known)}")
+            raise unknown("journey", name, found.definitions.journeys, "journeys/ holds none")
     return found
 
 
@@ -316,8 +323,3 @@ def _headline(totals: JourneyTotals) -> str:
     if totals.value:
         parts[-1] += f" ({totals.value:,.2f})"
     return f"{totals.journey}: {', '.join(parts)}"
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("simulate", rich_help_panel=WRITE)(simulate)

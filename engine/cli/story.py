@@ -25,6 +25,10 @@ _SIGNALS = {
     "call": "a webhook had ended",
     "start": "another journey started it",
     "finished": "another journey had ended",
+    "manual": "somebody enrolled them",
+    "schedule": "the schedule came round",
+    "backfill": "the journey was first applied",
+    "moved": "another version was applied",
 }
 _OUTCOMES = {
     "planned": "waits in the outbox",
@@ -68,6 +72,13 @@ class Entry:
     journey: str | None
     text: str
     lines: tuple[Line, ...] = ()
+
+
+def waits(signal: Mapping[str, Any], zone: str) -> str:
+    """One thing that nobody has taken up yet, and since when it waits."""
+    what = f"the event {signal['event']} came" if signal["event"] else _SIGNALS.get(signal["kind"], signal["kind"])
+    journey = f"{signal['journey']}: " if signal["journey"] else ""
+    return visible(f"{moment(signal['at'], zone)}  {journey}{what}")
 
 
 def tell(why: Mapping[str, Any], zone: str) -> list[Entry]:

@@ -10,9 +10,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from engine.cli.output import Output, OutputOption, compact, moment, put, show_json, show_rows, visible
-from engine.cli.story import Entry, Line, tell
-from engine.cli.workspace import HERE, LOOK, WorkspaceOption, opened
+from engine.cli.output import Output, OutputOption, compact, moment, show_json, visible
+from engine.cli.story import Entry, Line, tell, waits
+from engine.cli.table import put, show_rows
+from engine.cli.workspace import HERE, WorkspaceOption, opened
 
 if TYPE_CHECKING:  # commands that look at nothing should not wait for it
     from engine.run.replay import ReplayedDecision
@@ -27,6 +28,7 @@ _Replay = Annotated[
     bool, typer.Option("--replay", help="Make each decision again from its stored inputs, and say if one differs.")
 ]
 _COLUMNS = ("at", "what", "journey", "text", "path", "result", "wanted", "found")
+_MOST_WAITING = 5  # `--output json` has all of them
 _STYLES = {
     "event": "cyan",
     "consent": "magenta",
@@ -47,16 +49,16 @@ def why(
     """Tell one person's story in the order of time, and why each message was sent or not.
 
     Shows what came in, each decision with its place in the journey's file, what was wanted there and what was found,
-    and what became of each message, in the person's local time.
-
-    Example: `alur why ani@example.com --journey welcome`
+    what became of each message, and what still waits to be taken up; times are the person's own.
 
     With `--replay` each stored decision is made again, from the inputs and the clock that were stored with it: the same must
-    come out. Exit 1 if one differs.
+    come out. Exits 1 if one differs.
+
+    Example: `alur why ani@example.com --journey welcome`
     """
     from engine.cli.names import applied_journey, contact
-    from engine.run.machines import Machines
     from engine.run.replay import replay as read_again
+    from engine.run.why import still_waiting
     from engine.run.why import why as read_why
 
     with opened(workspace) as at, at.engine.connect() as conn:
@@ -64,14 +66,15 @@ def why(
         if journey is not None:
             applied_journey(conn, journey)
         zone = person.timezone or at.zone
-        again = read_again(conn, Machines(at.config.fields), person.id, journey) if replay else None
+        again = read_again(conn, at.machines(), person.id, journey) if replay else None
         found = read_why(conn, person.id, journey) if again is None else {}
+        waiting = still_waiting(conn, person.id, at.clock(), journey)
     if again is not None:
         _show_again(again, zone, output)
         return
     known_as = [name for name in (person.user_id, person.email, person.phone) if name]
     if output is Output.JSON:
-        show_json({"contact": {"id": person.id, "known_as": known_as, "timezone": zone}, **found})
+        show_json({"contact": {"id": person.id, "known_as": known_as, "timezone": zone}, **found, "waiting": waiting})
         return
     entries = tell(found, zone)
     if output is Output.CSV:
@@ -81,22 +84,23 @@ def why(
         for line in (
             *(_standing(passage, zone) for passage in found["journeys"]),
             *(_held(hold, zone) for hold in found["holds"]),
+            *_waiting(waiting, zone),
         ):
             put(line)
 
 
 def _show_again(decisions: Sequence[ReplayedDecision], zone: str, output: Output) -> None:
     """Each decision with its result; exits 1 unless all came out the same."""
+    if output is Output.TABLE and not decisions:
+        put("Nothing has been decided yet.")
+        return
     rows = [{**asdict(decision), "at": decision.at} for decision in decisions]
     if output is not Output.JSON:
         rows = [{**row, "detail": compact(row["detail"]) if row["detail"] else ""} for row in rows]
     show_rows(rows, ("at", "journey", "signal", "result", "detail"), output, zone=zone)
     odd = sum(decision.result != "same" for decision in decisions)
     if output is Output.TABLE:
-        said = (
-            f"{odd} of {len(decisions)} decisions come out otherwise." if odd else "Every decision comes out the same."
-        )
-        put(said if decisions else "Nothing has been decided yet.")
+        put(f"{odd} of {len(decisions)} decisions come out otherwise." if odd else "Every decision comes out the same.")
     if odd:
         raise typer.Exit(1)
 
@@ -141,11 +145,14 @@ def _standing(passage: Mapping[str, Any], zone: str) -> Text:
     return Text(visible(f"{passage['journey']}{key}: {stands}{reached}"))
 
 
+def _waiting(signals: Sequence[Mapping[str, Any]], zone: str) -> Iterator[Text]:
+    if signals:
+        yield Text("Waits to be taken up by `alur run` or `alur work`:")
+    yield from (Text(f"  {waits(signal, zone)}") for signal in signals[:_MOST_WAITING])
+    if len(signals) > _MOST_WAITING:
+        yield Text(f"  and {len(signals) - _MOST_WAITING:,} more")
+
+
 def _held(hold: Mapping[str, Any], zone: str) -> Text:
     since = f"held since {moment(hold['at'], zone)} by {hold['by']}: {hold['reason']}"
     return Text(visible(f"{hold['scope']} {hold['name']} is {since}"))
-
-
-def add_to(program: typer.Typer) -> None:
-    """Hang the command into the program."""
-    program.command("why", rich_help_panel=LOOK)(why)

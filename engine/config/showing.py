@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import make_url
-
-from engine.config.types import SECRET_OPTION
+from engine.config.types import SECRET_OPTION, masked_database_url
 from engine.config.values import PRIORITY, Config, Delivery
 from engine.document import Plain
 
@@ -17,7 +15,7 @@ def show(config: Config) -> dict[str, Any]:
     """All that holds, defaults included, in the shape of config.yaml; every secret is masked."""
     return {
         "organisation": vars(config.organisation),
-        "database": {"url": _masked_url(config.database_url)},
+        "database": {"url": config.database_url and masked_database_url(config.database_url)},
         "web": {
             "public_url": config.web.public_url,
             "host": config.web.host,
@@ -78,7 +76,3 @@ def _masked(name: str, option: Plain) -> Plain:
             return [_masked(name, item) for item in option]
         case _:
             return MASK if option is not None and SECRET_OPTION.search(name.lower()) else option
-
-
-def _masked_url(url: str | None) -> str | None:
-    return None if url is None else make_url(url).render_as_string(hide_password=True)

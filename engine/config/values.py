@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import abc
 from dataclasses import dataclass, field
 from datetime import time, timedelta
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final, Literal
 
 from channels.base import Medium
 from engine.document import Mapping, Plain
-from engine.grammar import FieldType
+from engine.grammar import Declared, FieldType
 
 
 @dataclass(frozen=True)
@@ -173,3 +174,8 @@ class Config:
     webhooks: Webhooks = field(default_factory=Webhooks)
     prefect: PrefectConfig = field(default_factory=PrefectConfig)
     refresh: timedelta = timedelta(seconds=60)
+
+    @cached_property
+    def declared(self) -> Declared:
+        """The types of `contacts.fields` and `events`, which conditions compare by; always the same object."""
+        return Declared(self.fields, {name: contract.properties for name, contract in self.events.items()})

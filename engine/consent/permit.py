@@ -107,7 +107,8 @@ def permit(send: DueSend, facts: SendFacts, now: datetime) -> Verdict:
     """The first channel of `via` that has a template, an address, consent and no suppression, and is not held by a cap, quiet
     hours or its provider.
 
-    If channels are only held, the send waits for the earliest; if none may be used, the reason is that of the first.
+    If channels are only held, the send waits for the earliest, at most until it expires; if none may be used, the reason is
+    that of the first.
     """
     if facts.exited:
         return Withheld("exited")
@@ -127,7 +128,9 @@ def permit(send: DueSend, facts: SendFacts, now: datetime) -> Verdict:
             case Withheld(reason=reason):
                 reasons.append(reason)
     if held:
-        return min(held, key=lambda hold: hold.until)
+        first = min(held, key=lambda hold: hold.until)
+        # Whoever waits for what can't come in time any more goes on when it expires, not when the hold ends.
+        return first if send.expires_at is None else Held(min(first.until, send.expires_at), first.reason)
     return Withheld(reasons[0] if reasons else "refused")
 
 

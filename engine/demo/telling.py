@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from engine.cli.output import as_table, plural, put
+from engine.cli.output import plural
+from engine.cli.table import as_table, put
 
 if TYPE_CHECKING:  # these take seconds to import, and the first line should not wait for them
     from engine.demo.figures import Balance, Figures

@@ -5,53 +5,72 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar, Literal
 
-from engine.document import Node, Scalar, Sequence
-from engine.grammar import INVALID, NAME, Choice, Field, ListOf, Reader, Shape, shown, text_schema
+from engine.document import Mapping, Node, Scalar, Sequence
+from engine.grammar import INVALID, NAME, Choice, Field, ListOf, MentionType, Reader, Shape, shown, text_schema
 from engine.journey.cron import Cron, CronType
 from engine.journey.instant import INSTANT
-from engine.moments import CLOCK, WAIT, ZONE, Duration, add, day_exists, local_date, local_instant, yearly
-
-
-@dataclass(frozen=True)
-class Offset:
-    """Calendar days, weeks or months after a day, or before it."""
-
-    duration: Duration
-    before: bool
-
-    def label(self) -> str:
-        return f"{'-' if self.before else '+'}{self.duration.text}"
-
-    @property
-    def years(self) -> int:
-        """How many years it may reach into, rounded up."""
-        return (self.duration.days + 31 * self.duration.months) // 365 + 1
-
-    def shifted(self, day: date) -> date:
-        """Raises OverflowError beyond the calendar."""
-        sign = -1 if self.before else 1
-        span = Duration(self.duration.text, 0, sign * self.duration.days, sign * self.duration.months)
-        return add(datetime.combine(day, time(12), tzinfo=UTC), span, "UTC").date()
-
+from engine.moments import (
+    CLOCK,
+    OFFSET,
+    ZONE,
+    Duration,
+    Offset,
+    add,
+    day_exists,
+    local_date,
+    local_instant,
+    yearly,
+)
 
 Occasion = tuple[date, datetime]
 """A local date, which tells an occurrence from the next, and the instant at which it fires."""
 
 
 def _next(days: Iterable[date], offset: Offset | None, at: time, after: datetime, zone: str) -> Occasion | None:
-    """The first of these days, in order, whose instant is strictly later than `after`."""
+    """The first of these days, in order, whose instant is strictly later than `after`. A calendar offset moves the day; hours
+    count from `at` on the day, as elapsed time, and leave the occurrence that day's.
+    """
     for day in days:
         try:
-            local = day if offset is None else offset.shifted(day)
-            instant = local_instant(local, at, zone)
+            local = _shifted(day, offset)
+            instant = local_instant(local, at, zone) + _elapsed(offset)
             if instant > after and day_exists(local, zone):
                 return local, instant
         except (OverflowError, ValueError):  # 0001-01-01 and 9999-12-31, as systems write what they don't know
             continue
     return None
+
+
+def _shifted(day: date, offset: Offset | None) -> date:
+    if offset is None or offset.duration.seconds:
+        return day
+    sign, duration = -1 if offset.before else 1, offset.duration
+    span = Duration(duration.text, 0, sign * duration.days, sign * duration.months)
+    return add(datetime.combine(day, time(12), tzinfo=UTC), span, "UTC").date()
+
+
+def _elapsed(offset: Offset | None) -> timedelta:
+    if offset is None:
+        return timedelta()
+    span = timedelta(seconds=offset.duration.seconds)
+    return -span if offset.before else span
+
+
+def _years(offset: Offset | None) -> int:
+    """How many years it may reach into, rounded up."""
+    if offset is None:
+        return 0
+    span = offset.duration
+    return (span.seconds // 86400 + span.days + 31 * span.months) // 365 + 1
+
+
+def _told(offset: Offset | None) -> str:
+    if offset is None:
+        return ""
+    return f" {offset.text}" if offset.before else f" +{offset.text}"
 
 
 @dataclass(frozen=True)
@@ -73,9 +92,8 @@ class DateTrigger:
     segments: ClassVar[tuple[str, ...]] = ()
 
     def label(self) -> str:
-        offset = f" {self.offset.label()}" if self.offset else ""
         often = "every year on " if self.repeat == "yearly" else ""
-        return f"{often}contact.{self.field}{offset} at {self.at:%H:%M}"
+        return f"{often}contact.{self.field}{_told(self.offset)} at {self.at:%H:%M}"
 
     def day_of(self, value: str | None, zone: str) -> date | None:
         """The local date that a trait such as `1990-02-28` means; None when it is none. A time behind it is ignored, unless
@@ -98,7 +116,7 @@ class DateTrigger:
         if self.repeat == "never":
             yield value
             return
-        year, reach = local_date(after, zone).year, self.offset.years if self.offset else 0
+        year, reach = local_date(after, zone).year, _years(self.offset)
         for each in range(max(value.year, year - 1 - reach), min(year + 4 + reach, date.max.year + 1)):
             yield yearly(value, each, self.leap_day)
 
@@ -119,9 +137,8 @@ class DatesTrigger:
         return (self.segment,)
 
     def label(self) -> str:
-        offset = f" {self.offset.label()}" if self.offset else ""
         days = ", ".join(day.isoformat() for day in self.dates[:3]) + (", .." if len(self.dates) > 3 else "")
-        return f"everybody in {self.segment} on {days}{offset} at {self.at:%H:%M}"
+        return f"everybody in {self.segment} on {days}{_told(self.offset)} at {self.at:%H:%M}"
 
     def next_after(self, after: datetime, zone: str) -> Occasion | None:
         """The next day of the list whose instant is strictly later than `after`."""
@@ -183,7 +200,7 @@ class _ContactField:
         found = re.fullmatch(r"contact\.([A-Za-z_][A-Za-z0-9_]*)", text)
         if found is None:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
-        declared = reader.fields.get(found[1])
+        declared = reader.declared.fields.get(found[1])
         if declared not in (None, "date", "datetime"):
             return reader.refuse(
                 node, f"contact.{found[1]} is declared as {declared} in config.yaml; a date trigger needs a date"
@@ -194,24 +211,20 @@ class _ContactField:
         return text_schema(r"contact\.[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True)
-class _OffsetType:
-    """`-3d` or `7d`: calendar days, weeks or months before or after."""
-
-    expected: str = "an offset in days, weeks or months such as -3d"
+class _DateShape(Shape):
+    """Refuses hours that would seem to count from the instant in the field."""
 
     def read(self, node: Node, reader: Reader) -> Any:
-        text = node.text if isinstance(node, Scalar) else ""
-        bare = text.removeprefix("-")
-        duration = WAIT.read(Scalar(bare, bare, False, node.line, node.column), reader)
-        if duration is INVALID:
-            return INVALID
-        if duration.seconds:
-            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
-        return Offset(duration, before=text.startswith("-"))
-
-    def schema(self) -> dict[str, Any]:
-        return text_schema(r"-?(?:[0-9]{1,9}(?:mo|[dw]))+", examples=["-3d"])
+        trigger = super().read(node, reader)
+        if not isinstance(trigger, DateTrigger) or not isinstance(node, Mapping) or node.key("at") is not None:
+            return trigger
+        if not trigger.is_instant or not _elapsed(trigger.offset):
+            return trigger
+        written, field = node.get("offset"), f"contact.{trigger.field}"
+        assert isinstance(written, Scalar)
+        wait = f"{{wait: {{until: {field}, offset: {written.text}}}}}"
+        message = f"{shown(written)} counts from the local time 'at', not from the instant in {field}"
+        return reader.refuse(written, f"{message}: say at, or {wait} in a journey that begins earlier")
 
 
 @dataclass(frozen=True)
@@ -249,11 +262,11 @@ def _day(node: Node) -> date | None:
         return None
 
 
-_OFFSET = Field(_OffsetType(), "days, weeks or months before (-) or after", example="-3d")
+_OFFSET = Field(OFFSET, "before (-) or after the day; hours count from its clock time", example="-3d")
 _AT = Field(CLOCK, "the contact's local clock time", default=time(9))
-_SEGMENT = Field(NAME, "the segment whose members enter", required=True, example="subscribers")
+_SEGMENT = Field(MentionType("segment", NAME), "the segment whose members enter", required=True, example="subscribers")
 
-DATE = Shape(
+DATE = _DateShape(
     "a date trigger",
     {
         "date": Field(_ContactField(), "the contact's field that holds the date", required=True),
@@ -289,7 +302,10 @@ BROADCAST = Shape(
     {
         "at": Field(INSTANT, "the instant", required=True, example="2027-03-10T09:00:00+07:00"),
         "segment": Field(
-            ListOf(NAME, single=True, least=1), "everybody in any of them", required=True, example=["buyers", "readers"]
+            ListOf(MentionType("segment", NAME), single=True, least=1),
+            "everybody in any of them",
+            required=True,
+            example=["buyers", "readers"],
         ),
     },
     lambda at, segment: BroadcastTrigger(at, tuple(dict.fromkeys(segment))),

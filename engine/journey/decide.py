@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from engine.document import Plain
 from engine.journey.entry import KNOCKS, entry_key, entry_questions, newcomer, refusal, trigger_found, triggered_by
 from engine.journey.machine import Machine
+from engine.journey.relocate import relocated
 from engine.journey.steps.base import Ask, End, Go, Ignore, Stay, Visit
 from engine.journey.steps.wait_for import WaitForState
 from engine.journey.values import (
@@ -93,8 +93,7 @@ def _looks_beyond_events(machine: Machine, enrollment: Enrollment, name: str) ->
     return state.awaited.match is None or state.awaited.match.name == name
 
 
-@dataclass(frozen=True)
-class _Course:
+class _Course(NamedTuple):
     """One decision in the making."""
 
     machine: Machine
@@ -130,7 +129,11 @@ class _Course:
             return Decision(enrollment, changed=False)
         if self.signal.kind == "moved" and not enrollment.arriving:
             return self._moved(enrollment)
-        return self._onward(enrollment)
+        here = relocated(self.machine, enrollment, self.signal)
+        decision = self._onward(here)
+        if isinstance(decision, Undecided) or decision.changed or here is enrollment:
+            return decision
+        return Decision(decision.enrollment, decision.effects, decision.trace, changed=True)
 
     def _moved(self, enrollment: Enrollment) -> Decision | Undecided:
         """It has come over from an older version: to the same step, or by the map to another one, which it has yet to begin."""
@@ -190,7 +193,7 @@ class _Course:
     ) -> Decision | Undecided:
         """On from where it stands, or to the first step."""
         if enrollment.step is not None:
-            here = enrollment.but(arriving=False)
+            here = enrollment.but(arriving=False) if enrollment.arriving else enrollment
             return self._walk(before, here, effects, trace, arriving=enrollment.arriving)
         if self.machine.start is None:
             return Decision(self._end(enrollment, "completed"), effects, trace)
@@ -221,7 +224,9 @@ class _Course:
                 case Stay():
                     if move.note:
                         trace += (TraceLine(state.path, state.label(), None, move.note),)
-                    return Decision(enrollment.but(due_at=move.due_at), effects + move.effects, trace)
+                    if move.due_at != enrollment.due_at:
+                        enrollment = enrollment.but(due_at=move.due_at)
+                    return Decision(enrollment, effects + move.effects, trace)
                 case End(reason=reason, found=found):
                     trace += (TraceLine(state.path, state.label(), found, f"exit: {reason}"),)
                     return Decision(self._end(enrollment, reason), effects, trace)

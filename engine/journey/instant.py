@@ -24,8 +24,10 @@ class InstantType:
             instant = datetime.fromisoformat(text)
         except ValueError:
             instant = None
-        if instant is None or instant.tzinfo is None or instant.year not in _YEARS:
+        if instant is None or instant.tzinfo is None:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
+        if instant.year not in _YEARS:
+            return reader.refuse(node, f"{shown(node)} lies outside of the years {_YEARS[0]} to {_YEARS[-1]}")
         return instant
 
     def schema(self) -> dict[str, Any]:

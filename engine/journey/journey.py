@@ -11,18 +11,19 @@ from typing import Any, Literal
 from engine.audience.condition import SegmentUse
 from engine.config import DELIVERY, Delivery
 from engine.document import Mapping, Node, Scalar, Sequence, plain
-from engine.grammar import INVALID, NAME, Choice, Field, Reader, Shape, Text, shown, suggestion
+from engine.grammar import INVALID, NAME, Choice, Field, Invalid, MentionType, Reader, Shape, Text, shown, suggestion
 from engine.journey.in_flight import InFlight, InFlightType, check_targets
 from engine.journey.reach import check_steps, refuse_unreachable, walk
 from engine.journey.rules import ENTRY, Entry, ExitRule, ExitRules, Goal, GoalType, check_entry
 from engine.journey.steps import KINDS
-from engine.journey.steps.base import Step
+from engine.journey.steps.base import Step, StepsReader
 from engine.journey.steps.exit import Exit
 from engine.journey.steps.experiment import Experiment
 from engine.journey.steps.send import Send
+from engine.journey.steps.wait_for import awaited_events
 from engine.journey.trial import Trial
 from engine.journey.trial_reading import Cast, TestsType, read_trials
-from engine.journey.triggers import EventTrigger, Trigger, TriggerType, has_event
+from engine.journey.triggers import EventTrigger, Trigger, TriggerType, event_named, has_event
 
 ENDS = frozenset({"completed", "exit", "restarted", "merged", "erased", "removed"})
 """Reasons of an end that nobody names; `exit` is also that of `on_failure: exit`."""
@@ -47,6 +48,15 @@ class Journey:
     in_flight: InFlight = field(default_factory=InFlight)
     tests: tuple[Trial, ...] = ()
 
+    def draft(self) -> Draft:
+        """What others ask of it."""
+        return _draft(self.name, self.kind, self.trigger, self.entry, self.exits, self.steps)
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether somebody may enter again and again, with nothing to bound it."""
+        return self.entry.reentry.rule == "always"
+
     def sends(self) -> Iterator[Send]:
         """Every send step, in file order, nested ones too."""
         return (step for step in walk(self.steps) if isinstance(step, Send))
@@ -63,6 +73,29 @@ class Journey:
             yield from self.goal.match.segments_used()
         for step in walk(self.steps):
             yield from step.segments_used()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A journey's file as far as it reads; of a good one, all that others ask of it. What does not read has been told.
+
+    `steps` are the outermost steps that read well, those inside one that does not among them; `lost` are those that don't.
+    """
+
+    name: str
+    kind: str | None
+    has_event: bool
+    trigger: Trigger | None
+    comes_back: bool
+    exits: tuple[ExitRule, ...] | None
+    steps: tuple[Step, ...]
+    lost: tuple[Node, ...] = ()
+
+
+def _draft(
+    name: str, kind: str, trigger: Trigger, entry: Entry, exits: tuple[ExitRule, ...], steps: tuple[Step, ...]
+) -> Draft:
+    return Draft(name, kind, trigger.has_event, trigger, entry.reentry.rule == "always", exits, steps)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -82,19 +115,19 @@ class _Steps:
 def _read_steps(node: Node, reader: Reader, path: str) -> Any:
     if not isinstance(node, Sequence):
         return reader.refuse(node, f"expected a list of steps, found {shown(node)}")
-    steps = [_read_step(item, reader, f"{path}.{number}") for number, item in enumerate(node.items)]
+    steps = [_read_step(item, reader, f"{path}.{number}", _read_steps) for number, item in enumerate(node.items)]
     refuse_unreachable(steps, node, reader)
     return INVALID if any(step is INVALID for step in steps) else tuple(steps)
 
 
-def _read_step(node: Node, reader: Reader, path: str) -> Any:
+def _read_step(node: Node, reader: Reader, path: str, read_steps: StepsReader) -> Any:
     if not isinstance(node, Mapping):
         return reader.refuse(node, f"expected a step (one of: {', '.join(KINDS)}), found {shown(node)}")
     verbs = [key for key, _ in node if key.text in KINDS]
     if len(verbs) > 1:
         return reader.refuse(verbs[1], f"a step has one verb, this one has '{verbs[0].text}' and '{verbs[1].text}'")
     if verbs:
-        return KINDS[verbs[0].text].read(node, reader, path, _read_steps)
+        return KINDS[verbs[0].text].read(node, reader, path, read_steps)
     word = next((key for key, _ in node if key.text not in ("id", "via", "then", "otherwise", "vars")), None)
     if word is None:
         return reader.refuse(node, f"a step lacks its verb (one of: {', '.join(KINDS)})")
@@ -124,7 +157,7 @@ JOURNEY = Shape(
             default="marketing",
             example="transactional",
         ),
-        "topic": Field(NAME, "a topic of config.yaml; required for marketing", example="offers"),
+        "topic": Field(MentionType("topic", NAME), "a topic of config.yaml; required for marketing", example="offers"),
         "trigger": Field(
             TriggerType(),
             "what brings people in",
@@ -168,18 +201,23 @@ def read_journey(node: Node, reader: Reader, stem: str, *, tested: bool = True) 
     Without `tested` its `tests` are passed over: what runs must not hang on them.
     """
     before = len(reader.problems)
-    reader.has_event = has_event(node.get("trigger") if isinstance(node, Mapping) else None)
+    trigger, steps = (node.get("trigger"), node.get("steps")) if isinstance(node, Mapping) else (None, None)
+    reader.has_event, reader.started_by = has_event(trigger), event_named(trigger)
+    reader.met = frozenset(awaited_events(steps)) if steps is not None else frozenset()
     values = JOURNEY.read(node, reader)
     if not isinstance(node, Mapping):
         return None
     _check(node, reader, stem)
     check_entry(node, reader)
-    tests = read_trials(node.get("tests"), reader, _cast(node, reader, values)) if tested else ()
+    if values is INVALID:
+        draft = read_draft(node, reader, stem)
+    else:
+        draft = _draft(*(values[key] for key in ("journey", "kind", "trigger", "entry", "exit", "steps")))
+    tests = read_trials(node.get("tests"), reader, _cast(draft)) if tested else ()
+    check_steps(draft.steps, draft.lost, reader, has_goal=node.get("goal") is not None)
+    if not draft.lost:
+        check_targets(node, [step.id or step.spot.path for step in walk(draft.steps)], reader)
     if values is INVALID or len(reader.problems) > before:
-        return None
-    check_steps(values["steps"], values["goal"], reader)
-    check_targets(node, [step.id or step.spot.path for step in walk(values["steps"])], reader)
-    if len(reader.problems) > before:
         return None
     return Journey(
         name=values["journey"],
@@ -199,28 +237,53 @@ def read_journey(node: Node, reader: Reader, stem: str, *, tested: bool = True) 
     )
 
 
-def _cast(node: Mapping, reader: Reader, values: Any) -> Cast | None:
-    """What the tests may name. Where another part of the file is wrong, the steps may still be right: nothing is told twice."""
-    if node.get("tests") is None:
-        return None
-    steps, exits = (values["steps"], values["exit"]) if values is not INVALID else _reread(node, reader)
-    if steps is INVALID or exits is INVALID:
-        return None
-    sends = {step.id: step.via for step in walk(steps) if isinstance(step, Send)}
-    ends = {step.reason for step in walk(steps) if isinstance(step, Exit)}
-    experiments = [step for step in walk(steps) if isinstance(step, Experiment)]
-    variants = {variant.name for experiment in experiments for variant in experiment.variants}
-    return Cast(sends, ENDS | ends | {rule.reason for rule in exits}, variants)
+def read_draft(node: Mapping, reader: Reader, stem: str) -> Draft:
+    """What the file of a journey with problems says all the same. Tells nothing: `reader` has read it before."""
+    silent = Reader(reader.file, reader.declared)
+    silent.has_event, silent.started_by, silent.met = reader.has_event, reader.started_by, reader.met
+    kept: list[Step] = []
+    lost: list[Node] = []
 
+    def keep(node: Node, reader: Reader, path: str) -> Any:
+        if not isinstance(node, Sequence):
+            return INVALID
+        steps = []
+        for number, item in enumerate(node.items):
+            inside = len(kept)
+            steps.append(step := _read_step(item, reader, f"{path}.{number}", keep))
+            if step is INVALID:
+                lost.append(item)
+            else:
+                kept[inside:] = [step]
+        return INVALID if INVALID in steps else tuple(steps)
 
-def _reread(node: Mapping, reader: Reader) -> tuple[Any, Any]:
-    silent = Reader(reader.file, reader.fields)
-    silent.has_event = reader.has_event
-    steps, exits = node.get("steps"), node.get("exit")
-    return (
-        INVALID if steps is None else _Steps().read(steps, silent),
-        () if exits is None else ExitRules().read(exits, silent),
+    kind, trigger, entry, exits, steps = (node.get(key) for key in ("kind", "trigger", "entry", "exit", "steps"))
+    came = TriggerType().read(trigger, silent) if trigger is not None else INVALID
+    door = ENTRY.read(entry, silent) if entry is not None else INVALID
+    ways = ExitRules().read(exits, silent) if exits is not None else ()
+    if steps is not None and keep(steps, silent, "steps") is INVALID and not lost:
+        lost.append(steps)
+    return Draft(
+        name=stem,
+        kind=kind.text if isinstance(kind, Scalar) else "marketing",
+        has_event=reader.has_event,
+        trigger=None if isinstance(came, Invalid) else came,
+        comes_back=isinstance(door, Entry) and door.reentry.rule == "always",
+        exits=None if isinstance(ways, Invalid) else ways,
+        steps=tuple(kept),
+        lost=tuple(lost),
     )
+
+
+def _cast(draft: Draft) -> Cast | None:
+    """What the tests may name; None when steps or exit rules don't read, so that nothing is told twice."""
+    if draft.lost or draft.exits is None:
+        return None
+    steps = list(walk(draft.steps))
+    sends = {step.id: step.via for step in steps if isinstance(step, Send)}
+    ends = {step.reason for step in steps if isinstance(step, Exit)}
+    variants = {variant.name for step in steps if isinstance(step, Experiment) for variant in step.variants}
+    return Cast(sends, ENDS | ends | {rule.reason for rule in draft.exits}, variants)
 
 
 def version_hash(node: Mapping) -> str:

@@ -193,7 +193,7 @@ class _Telling:
                 return str(_count(wanted, record))
             case ExpectContact():
                 found = record.about_contact[place][1]
-                return "nothing there" if found is None else f"found {found}"
+                return "nothing there" if found is None else f"{found}"
             case _:
                 assert_never(wanted)
 

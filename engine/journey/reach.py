@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from engine.document import Scalar
+from engine.document import Mapping, Node, Scalar
 from engine.document import Sequence as SequenceNode
 from engine.grammar import Reader, suggestion
-from engine.journey.rules import Goal
 from engine.journey.steps.base import Step
 from engine.journey.steps.branch import Branch
 from engine.journey.steps.exit import Exit
@@ -82,26 +81,46 @@ def may_leave_out_next(step: Any) -> bool:
 # --- the whole journey ------------------------------------------------------------------------------------------------
 
 
-def check_steps(steps: tuple[Step, ...], goal: Goal | None, reader: Reader) -> None:
-    """Refuse what only the whole journey shows."""
+def check_steps(steps: tuple[Step, ...], lost: Sequence[Node], reader: Reader, *, has_goal: bool) -> None:
+    """Refuse what only the whole journey shows. `lost`: steps that don't read, of which a condition may speak all the same."""
     everything = list(walk(steps))
     if len(everything) > MOST_STEPS:
         reader.refuse(_at(everything[MOST_STEPS]), f"a journey has at most {MOST_STEPS} steps")
         return
     _check_names(everything, reader)
     for step in everything:
-        if isinstance(step, Experiment) and step.winner is not None and step.winner.by == "goal" and goal is None:
+        if isinstance(step, Experiment) and step.winner is not None and step.winner.by == "goal" and not has_goal:
             reader.refuse(
                 _at(step), f"the winner of experiment '{step.name}' is found by goal, and the journey has none"
             )
     _check_rounds(steps, 1, reader)
-    _check_mentions(everything, reader)
+    _check_mentions([*_sends(everything), *(send for node in lost for send in _written_sends(node))], reader)
 
 
-def _check_mentions(everything: Sequence[Step], reader: Reader) -> None:
+def _sends(everything: Sequence[Step]) -> Iterator[tuple[str, str]]:
+    """The id and template of each send step."""
+    return ((step.id, step.template) for step in everything if isinstance(step, Send))
+
+
+def _written_sends(node: Node) -> Iterator[tuple[str, str]]:
+    """Likewise of those that stand in a step which does not read."""
+    match node:
+        case Mapping():
+            name, template = node.get("id"), node.get("send")
+            if isinstance(template, Scalar):
+                yield (name.text if isinstance(name, Scalar) else template.text), template.text
+            for _, value in node:
+                yield from _written_sends(value)
+        case SequenceNode():
+            for item in node.items:
+                yield from _written_sends(item)
+        case Scalar():
+            return
+
+
+def _check_mentions(sends: Sequence[tuple[str, str]], reader: Reader) -> None:
     """What conditions say of messages must be about messages that this journey sends."""
-    sends = [step for step in everything if isinstance(step, Send)]
-    known = {"step": [send.id for send in sends], "template": [send.template for send in sends]}
+    known = {"step": [id_ for id_, _ in sends], "template": [template for _, template in sends]}
     for mention in reader.mentions:
         names = known.get(mention.what)
         if names is not None and mention.name not in names:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from engine.audience.condition import Condition, ConditionType, SegmentUse
 from engine.audience.event_match import EVENT_MATCH_FIELDS, EventMatch
+from engine.audience.kind import TestedShape
 from engine.document import Mapping, Node, Scalar, Sequence
 from engine.grammar import (
     INVALID,
@@ -15,6 +16,7 @@ from engine.grammar import (
     Choice,
     Field,
     Flag,
+    MentionType,
     Reader,
     Shape,
     Text,
@@ -192,21 +194,25 @@ class ExitRules:
         return {"type": "array", "items": any_of(*(rule.schema() for rule in EXIT_RULES.values()))}
 
 
+_WAYS_OUT = ("event", "leaves", "when")
 _REASON = {"reason": Field(Text(expected="a reason"), "the name of this way out", example="bought")}
-_EVENT_RULE = Shape(
+_EVENT_RULE = TestedShape(
     "an exit rule",
     {**EVENT_MATCH_FIELDS, **_REASON},
     example={"event": "order_completed", "key": "event.cart_id", "reason": "bought"},
+    kinds=_WAYS_OUT,
 )
 _LEAVES_RULE = Shape(
     "an exit rule",
-    {"leaves": Field(NAME, "the segment", required=True), **_REASON},
+    {"leaves": Field(MentionType("segment", NAME), "the segment", required=True), **_REASON},
     example={"leaves": "new_subscribers", "reason": "grown_up"},
+    kinds=_WAYS_OUT,
 )
 _WHEN_RULE = Shape(
     "an exit rule",
     {"when": Field(ConditionType(), "the condition", required=True), **_REASON},
     example={"when": {"contact.plan": "premium"}, "reason": "upgraded"},
+    kinds=_WAYS_OUT,
 )
 EXIT_RULES = {"event": _EVENT_RULE, "leaves": _LEAVES_RULE, "when": _WHEN_RULE}
 
@@ -252,7 +258,7 @@ class GoalType:
         return GOAL.schema()
 
 
-GOAL = Shape(
+GOAL = TestedShape(
     "goal",
     {
         **EVENT_MATCH_FIELDS,

@@ -234,7 +234,7 @@ def _known_send(step: Node | None, reader: Reader, cast: Cast) -> bool:
 def _known(node: Node | None, names: Collection[str], what: str, reader: Reader) -> bool:
     if not isinstance(node, Scalar) or node.text in names:
         return True
-    hint = suggestion(node.text, names) or f" (the journey has: {', '.join(names) or 'none'})"
+    hint = suggestion(node.text, names) or f" (the journey has: {', '.join(sorted(names)) or 'none'})"
     reader.refuse(node, f"unknown {what} '{node.text}'{hint}")
     return False
 

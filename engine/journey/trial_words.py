@@ -139,7 +139,7 @@ class Items:
         if not isinstance(node, Sequence):
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         if len(node.items) < self.least:
-            return reader.refuse(node, f"expected {self.expected} with at least {self.least} item(s)")
+            return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         values = [self.item(item, reader) for item in node.items]
         return INVALID if any(value is INVALID for value in values) else tuple(values)
 

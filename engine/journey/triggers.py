@@ -4,11 +4,12 @@ pulls are in `clock_triggers`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from engine.audience.event_match import DOOR_MATCH_FIELDS, EventMatch
-from engine.document import Mapping, Node
+from engine.audience.kind import TestedShape
+from engine.document import Mapping, Node, Scalar
 from engine.grammar import NAME, Field, Flag, MentionType, Reader, Shape, Text, any_of, shown, suggestion
 from engine.journey.clock_triggers import (
     BROADCAST,
@@ -37,6 +38,7 @@ __all__ = [
     "Trigger",
     "TriggerKind",
     "TriggerType",
+    "event_named",
     "has_event",
 ]
 
@@ -117,20 +119,20 @@ Trigger = EventTrigger | EntersTrigger | LeavesTrigger | ClockTrigger | Finished
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
-_EVENT = Shape(
+_EVENT = TestedShape(
     "an event trigger",
     DOOR_MATCH_FIELDS,
     lambda event, where, key: EventTrigger(EventMatch(event, where, key)),
 )
 _ENTERS = Shape(
     "an enters trigger",
-    {"enters": Field(NAME, "the segment", required=True, example="lapsed_buyers")},
+    {"enters": Field(MentionType("segment", NAME), "the segment", required=True, example="lapsed_buyers")},
     build=EntersTrigger,
     rename={"enters": "segment"},
 )
 _LEAVES = Shape(
     "a leaves trigger",
-    {"leaves": Field(NAME, "the segment", required=True, example="lapsed_buyers")},
+    {"leaves": Field(MentionType("segment", NAME), "the segment", required=True, example="lapsed_buyers")},
     build=LeavesTrigger,
     rename={"leaves": "segment"},
 )
@@ -180,7 +182,7 @@ class TriggerKind:
 
     def read(self, node: Mapping, reader: Reader) -> Any:
         """The trigger of a mapping that has this kind's key, or `INVALID` after reporting."""
-        return self.shape.read(node, reader)
+        return replace(self.shape, kinds=tuple(KINDS)).read(node, reader)
 
 
 KINDS: dict[str, TriggerKind] = {
@@ -222,6 +224,12 @@ def has_event(node: Node | None) -> bool:
     """False when the trigger is of a kind under which no `event` starts people; judged before it is read."""
     word = _kind(node) if isinstance(node, Mapping) else None
     return word is None or KINDS[word].has_event
+
+
+def event_named(node: Node | None) -> str | None:
+    """The event that the trigger names, the one that starts people; judged before it is read."""
+    event = node.get("event") if isinstance(node, Mapping) else None
+    return event.text if isinstance(event, Scalar) else None
 
 
 def _kind(node: Mapping) -> str | None:

@@ -18,6 +18,7 @@ from engine.errors import Problem, RenderError
 from engine.message.allowed import LOOP, Examined, Refusal, examine, weight
 from engine.message.filters import FILTERS, INTERNAL, RUN, Run
 from engine.message.formats import Formats
+from engine.message.slips import in_plain_words
 from engine.message.source import JINJA, Source
 
 LARGEST_OUTPUT = 1_000_000  # characters
@@ -157,7 +158,7 @@ def check(source: Source) -> tuple[Examined, list[Problem]]:
     try:
         examined = examine(_ESCAPING.parse(source.text))
     except TemplateSyntaxError as error:
-        return Examined((), ()), list(_placed([Refusal(error.lineno, f"template syntax: {error.message}")], source))
+        return Examined((), ()), list(_placed([Refusal(error.lineno, in_plain_words(error.message or ""))], source))
     except (RecursionError, ValueError) as error:  # brackets a thousand deep; a number of thousands of digits
         return Examined((), ()), [source.problem(0, f"the template can't be read: {str(error)[:80]}")]
     raws = [source.problem(found.start(), "'{% raw %}' is refused") for found in _RAW.finditer(source.text)]

@@ -13,8 +13,9 @@ from engine.consent.statement import CHANNELS, Holding, must_record
 from engine.errors import RenderError
 from engine.journey.change import COLUMNS, carry_out
 from engine.journey.values import EmitEvent, Properties, TraceLine, UpdateContact
+from engine.run.moves import Move, changes
 from engine.run.texts import Texts
-from engine.store import consents, contacts, dead_letters, events, traces
+from engine.store import consents, contacts, dead_letters, events, intents, traces
 from engine.store.bulk import as_json
 from engine.store.consents import ConsentKey, ConsentRow
 from engine.store.contacts import ContactRow
@@ -59,6 +60,7 @@ class Acts:
         self._waiting: list[Act] = []
         self._people: dict[int, ContactRow] = {}
         self._changed: dict[int, dict[str, None]] = {}
+        self._moves: dict[int, list[Move]] = {}
         self._holding: dict[ConsentKey, Holding] = {}
         self._asked: set[int] = set()
         self._emitted: dict[tuple[str, str], EventRow] = {}
@@ -104,6 +106,9 @@ class Acts:
             return False
         locale, timezone = changed.columns["locale"], changed.columns["timezone"]
         self._people[person.id] = replace(person, locale=locale, timezone=timezone, traits=changed.traits)
+        if timezone != person.timezone:
+            here = self._texts.organisation.timezone
+            self._moves.setdefault(person.id, []).append((person.timezone or here, timezone or here, act.at))
         self._changed.setdefault(person.id, {}).update(dict.fromkeys(changed.names))
         return True
 
@@ -157,8 +162,9 @@ class Acts:
             events.store(self._conn, [row for key, row in self._emitted.items() if key in fresh], self._now)
         if self._failed:
             self._tell()
+        intents.wake(self._conn, self._moves.keys(), self._now)
         return [
-            NewSignal(contact_id, "profile", self._now, data={"changed": list(names)})
+            NewSignal(contact_id, "profile", self._now, data=changes(names, self._moves.get(contact_id, ())))
             for contact_id, names in self._changed.items()
         ]
 

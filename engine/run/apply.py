@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from engine.audience.segment import in_order
 from engine.catalog import Definitions, SegmentFile
-from engine.grammar import FieldType
+from engine.grammar import Declared
 from engine.journey.machine import compile_journey
 from engine.journey.triggers import FinishedTrigger
 from engine.run import schedule
@@ -55,18 +55,19 @@ def apply_plan(
     *,
     expected: Ground | None = None,
     end: bool = False,
-    fields: Mapping[str, FieldType] | None = None,
+    declared: Declared | None = None,
+    templates: Mapping[str, str] | None = None,
 ) -> Applied:
     """`apply`, on the `expected` ground only: raises `GroundMovedError` when files or what is applied are not as they were.
 
-    `end`: people under way in removed journeys leave them, with the reason `removed`. `fields`: declared types of contact
-    fields. Raises `StrandedError` when people stand where a migration leads nowhere. What is raised leaves all as it was.
+    `end`: people under way in removed journeys leave them, with the reason `removed`. `declared`: what config.yaml
+    declares. `templates`: the hash of each of their files, for the history. Raises `StrandedError` when people stand where a migration leads nowhere. What is raised leaves all as it was.
     """
     with engine.begin() as conn:
         journeys.lock(conn)
         if expected is not None and (now_different := moved(expected, ground(conn, files))):
             raise GroundMovedError(now_different)
-        return _Applying(conn, files, zone, now, fields or {}).run(by, note, end=end)
+        return _Applying(conn, files, zone, now, declared or Declared(), templates).run(by, note, end=end)
 
 
 @dataclass
@@ -77,7 +78,8 @@ class _Applying:
     files: Definitions
     zone: str
     now: datetime
-    fields: Mapping[str, FieldType]
+    declared: Declared
+    templates: Mapping[str, str] | None
     moved: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
 
@@ -114,7 +116,7 @@ class _Applying:
         version = journeys.store_version(self.conn, change.name, file.journey.hash, file.source, self.now)
         journeys.set_live(self.conn, change.name, version, self.now)
         _arm(self.conn, change, self.files, self.zone, self.now, first=first)
-        if people := migrate(self.conn, file.journey, version, self.fields, self.now):
+        if people := migrate(self.conn, file.journey, version, self.declared, self.now):
             self.moved[change.name] = people
 
     def _keep_words(self, change: Change) -> None:
@@ -166,7 +168,9 @@ class _Applying:
                 known[name] = {"what": "journey", "name": name, "how": "ended"}
                 entries.append(known[name])
             known[name]["ended"] = people
-        return journeys.record_applied(self.conn, self.now, by, note, entries) if entries else None
+        if not entries:
+            return None
+        return journeys.record_applied(self.conn, self.now, by, note, entries, self.templates)
 
 
 def _fill_segment(conn: Connection, file: SegmentFile, now: datetime, zone: str) -> None:

@@ -34,6 +34,17 @@ class Ground:
         return {"files": dict(self.files), "applied": dict(self.applied)}
 
 
+@dataclass(frozen=True, order=True)
+class TemplateChange:
+    """A file under `templates/` that differs from what it was at the last apply. Templates are live: it holds already.
+    `journeys`: those that send the template of this name.
+    """
+
+    path: str
+    how: Literal["new", "changed", "removed"]
+    journeys: tuple[str, ...] = ()
+
+
 class GroundMovedError(AlurError):
     """A plan can't be applied: since it was made, files or what is applied have changed."""
 
@@ -51,6 +62,22 @@ def changes(conn: Connection, files: Definitions) -> list[Change]:
     found = _compare("journey", {name: file.journey.hash for name, file in files.journeys.items()}, live, files.broken)
     written = {name: file.hash for name, file in files.segments.items()}
     return found + _compare("segment", written, segments.applied(conn), files.broken)
+
+
+def template_changes(conn: Connection, hashes: Mapping[str, str]) -> list[TemplateChange]:
+    """What differs in the templates, whose hashes by path these are, from those at the last apply that noted them."""
+    noted = journeys.noted_templates(conn)
+    if noted is None:
+        return []
+    found: list[TemplateChange] = []
+    for path in sorted(hashes.keys() | noted.keys()):
+        if path not in noted:
+            found.append(TemplateChange(path, "new"))
+        elif path not in hashes:
+            found.append(TemplateChange(path, "removed"))
+        elif hashes[path] != noted[path]:
+            found.append(TemplateChange(path, "changed"))
+    return found
 
 
 def ground(conn: Connection, files: Definitions) -> Ground:

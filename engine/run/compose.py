@@ -12,7 +12,8 @@ from channels.base import EmailMessage, TextMessage
 from engine.config import Config, Organisation
 from engine.consent.token import UnsubscribeClaims, unsubscribe_url
 from engine.errors import RenderError, WorkspaceError
-from engine.message.formats import Formats, currency_of
+from engine.message.cldr import currency_of
+from engine.message.formats import Formats
 from engine.message.mail_template import EmailTemplate
 from engine.message.mime import Mailbox, read_mailbox
 from engine.message.program import Program, build

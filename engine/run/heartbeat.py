@@ -109,7 +109,7 @@ def _fire_schedules(running: Running, now: datetime) -> None:
 
 
 def _refresh_segments(running: Running, now: datetime) -> None:
-    refresh(running.engine, running.config.fields, running.zone, now)
+    refresh(running.engine, running.config.declared, running.zone, now)
 
 
 def _crown_winners(running: Running, now: datetime) -> None:

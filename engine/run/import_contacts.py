@@ -74,7 +74,13 @@ def import_contacts(
     nothing; so does one after a person has unsubscribed: a list without `consent_at` never gives back what was taken
     back. Raises `ImportRefusedError` for a header that can't be.
     """
-    return _read(config, lines, now, lambda batch, report: _write(engine, batch, report, now), progress)
+    return _read(
+        config,
+        lines,
+        now,
+        lambda batch, report: _write(engine, batch, report, now, config.organisation.timezone),
+        progress,
+    )
 
 
 def check_contacts(
@@ -141,10 +147,10 @@ def read_contact(said: Mapping[str, Any], rules: Rules, now: datetime, source: s
     )  # fmt: skip
 
 
-def _write(engine: Engine, batch: list[Message], report: ImportReport, now: datetime) -> ImportReport:
+def _write(engine: Engine, batch: list[Message], report: ImportReport, now: datetime, zone: str) -> ImportReport:
     if not batch:
         return report
-    done = settle(engine, lambda conn: record(conn, batch, now))
+    done = settle(engine, lambda conn: record(conn, batch, now, zone))
     return replace(
         report,
         created=report.created + done.created,

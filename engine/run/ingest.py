@@ -35,7 +35,7 @@ class IngestResult:
 
 def rules_of(config: Config) -> Rules:
     """What reading a message depends on."""
-    return Rules(frozenset(config.topics), config.organisation.country)
+    return Rules(frozenset(config.topics), config.organisation.country, config.organisation.timezone)
 
 
 def ingest(engine: Engine, config: Config, messages: Sequence[Incoming], now: datetime) -> IngestResult:
@@ -55,7 +55,7 @@ def ingest(engine: Engine, config: Config, messages: Sequence[Incoming], now: da
 def _take(engine: Engine, messages: Sequence[Incoming], rules: Rules, now: datetime) -> IngestResult:
     readings = [read_message(incoming, rules, now) for incoming in messages]
     try:
-        return settle(engine, lambda conn: _store(conn, readings, now))
+        return settle(engine, lambda conn: _store(conn, readings, now, rules.zone))
     except DBAPIError as error:
         if not _is_unholdable(error):
             raise
@@ -63,10 +63,10 @@ def _take(engine: Engine, messages: Sequence[Incoming], rules: Rules, now: datet
             half = len(messages) // 2
             return _take(engine, messages[:half], rules, now) + _take(engine, messages[half:], rules, now)
         letter = dead_letter(messages[0], f"message: the database can't hold it ({' '.join(str(error.orig).split())})")
-        return settle(engine, lambda conn: _store(conn, [letter], now))
+        return settle(engine, lambda conn: _store(conn, [letter], now, rules.zone))
 
 
-def _store(conn: Connection, readings: Sequence[Message | DeadLetter], now: datetime) -> IngestResult:
+def _store(conn: Connection, readings: Sequence[Message | DeadLetter], now: datetime, zone: str) -> IngestResult:
     letters = [reading for reading in readings if isinstance(reading, DeadLetter)]
     messages: dict[MessageKey, Message] = {}
     for reading in readings:
@@ -75,7 +75,7 @@ def _store(conn: Connection, readings: Sequence[Message | DeadLetter], now: date
             messages.setdefault((message.source, message.message_id or ""), message)
     fresh = events.first_seen(conn, messages, now)
     taken = [message for key, message in messages.items() if key in fresh]
-    recorded = record(conn, taken, now)
+    recorded = record(conn, taken, now, zone)
     left_out = [(message, message.note) for message in taken if message.note is not None]
     rows = [(letter.source, letter.message_id, letter.reason, letter.payload) for letter in letters]
     rows += [(m.source, m.message_id, reason, storable(m.payload)) for m, reason in (*left_out, *recorded.refused)]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, text
 
 from engine.errors import UnknownNameError
-from engine.grammar import FieldType
+from engine.grammar import Declared
 from engine.journey.machine import Machine, compile_journey
 from engine.run.machines import read_source
 from engine.store import journeys
@@ -57,10 +56,10 @@ def people_of(conn: Connection, journey: str) -> list[VersionPeople]:
     return [version for version in versions.values() if version.live or version.entered]
 
 
-def machine_of(conn: Connection, journey: str, hash_: str, fields: Mapping[str, FieldType]) -> Machine:
+def machine_of(conn: Connection, journey: str, hash_: str, declared: Declared) -> Machine:
     """A stored version, compiled. Raises `WorkspaceError` when it can't be read any more."""
     source = next(version.source for version in journeys.versions(conn, journey) if version.hash == hash_)
-    return compile_journey(read_source(journey, source, fields))
+    return compile_journey(read_source(journey, source, declared))
 
 
 def choose(versions: list[VersionPeople], journey: str, prefix: str | None) -> VersionPeople:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from threading import Lock
 
 from sqlalchemy import Connection
 
-from engine.config import Organisation
+from engine.config import Config, Organisation
 from engine.document import read_document
 from engine.errors import WorkspaceError
-from engine.grammar import FieldType, Reader
+from engine.grammar import Declared, Reader
 from engine.journey.journey import Journey, read_journey
 from engine.journey.machine import Machine, compile_journey
+from engine.run.settings import Settings, fixed
 from engine.run.texts import Texts
 from engine.store import journeys
 from engine.store.journeys import LiveJourney
 
 log = logging.getLogger(__name__)
 
-_NAMELESS = Organisation("")
+_NOTHING_SAID = Config(Organisation(""), {})
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,36 @@ class Running:
 
 
 class Machines:
-    """All versions that people stand on. `fields`: declared types of contact fields, which conditions compare by.
-    `holdout`: the share of people who are held out of all marketing journeys. `organisation`: for whom texts are rendered.
-    `priority`: of journeys that name none.
+    """All versions that people stand on. `declared`: the types that conditions compare by, and that decide how a version
+    reads; they stay as they were when the process began. `settings`: what an edit of config.yaml changes at once.
     """
 
-    def __init__(
-        self,
-        fields: Mapping[str, FieldType],
-        holdout: float = 0.0,
-        organisation: Organisation = _NAMELESS,
-        priority: int | None = None,
-    ) -> None:
-        self._fields, self._priority = fields, priority
-        self.holdout = holdout
-        self.texts = Texts(organisation)
+    def __init__(self, declared: Declared | None = None, settings: Settings | None = None) -> None:
+        self.declared = declared or Declared()
+        self._settings = settings or fixed(_NOTHING_SAID)
+        self._priority = self._settings().config.delivery.priority
+        self._texts = Texts(self._settings().config.organisation)
         self._by_version: dict[int, Machine] = {}
+        self._without_priority: set[int] = set()
         self._broken: dict[int, WorkspaceError] = {}
         self._lock = Lock()
 
     @property
-    def fields(self) -> Mapping[str, FieldType]:
-        return self._fields
+    def holdout(self) -> float:
+        """The share of people who are held out of all marketing journeys."""
+        return self._settings().config.delivery.holdout
+
+    @property
+    def texts(self) -> Texts:
+        """What renders a journey's own texts, for the organisation as it is now."""
+        organisation = self._settings().config.organisation
+        if self._texts.organisation != organisation:
+            self._texts = Texts(organisation)
+        return self._texts
 
     def version(self, conn: Connection, version_id: int) -> Machine:
         """The machine of a stored version. Raises `WorkspaceError` for one that can't be read any more."""
+        self._follow_priority()
         machine = self._by_version.get(version_id)
         if machine is not None:
             return machine
@@ -66,7 +71,7 @@ class Machines:
             raise self._broken[version_id]
         name, source = journeys.version_source(conn, version_id)
         try:
-            machine = self._with_priority(compile_journey(read_source(name, source, self._fields)))
+            machine = compile_journey(read_source(name, source, self.declared))
         except WorkspaceError as error:
             log.warning(
                 "version %d of journey '%s' can't be read any more, nobody moves in it: %s", version_id, name, error
@@ -74,13 +79,21 @@ class Machines:
             self._broken[version_id] = error
             raise
         with self._lock:
+            if machine.delivery.priority is None:
+                self._without_priority.add(version_id)
+                machine = _with_priority(machine, self._priority)
             self._by_version[version_id] = machine
         return machine
 
-    def _with_priority(self, machine: Machine) -> Machine:
-        if machine.delivery.priority is not None:
-            return machine
-        return replace(machine, delivery=replace(machine.delivery, priority=self._priority))
+    def _follow_priority(self) -> None:
+        """Give the journeys that name no priority the one that config.yaml says now."""
+        priority = self._settings().config.delivery.priority
+        if priority == self._priority:
+            return
+        with self._lock:
+            self._priority = priority
+            for version_id in self._without_priority:
+                self._by_version[version_id] = _with_priority(self._by_version[version_id], priority)
 
     def known(self, version_id: int) -> Machine:
         """A version that `version` has read before."""
@@ -95,11 +108,15 @@ class Machines:
         return running
 
 
-def read_source(name: str, source: str, fields: Mapping[str, FieldType]) -> Journey:
+def _with_priority(machine: Machine, priority: int | None) -> Machine:
+    return replace(machine, delivery=replace(machine.delivery, priority=priority))
+
+
+def read_source(name: str, source: str, declared: Declared) -> Journey:
     """A journey from the text that was applied. Raises `WorkspaceError` when this version of Alur can't read it any more."""
     file = f"journeys/{name}.yaml"
     node, problems = read_document(source.encode(), file)
-    reader = Reader(file, fields)
+    reader = Reader(file, declared)
     journey = read_journey(node, reader, name, tested=False) if node is not None else None
     if journey is None:
         raise WorkspaceError([*problems, *reader.problems])

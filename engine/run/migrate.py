@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from engine.errors import AlurError, WorkspaceError
-from engine.grammar import FieldType
+from engine.grammar import Declared
 from engine.journey.journey import Journey
 from engine.journey.machine import Machine, compile_journey
 from engine.journey.moving import Route, Stranded, route
@@ -42,7 +42,7 @@ def stranded_label(journey: str, course: Course) -> str:
     return f"journey '{journey}': {people} on '{course.way.step}': {course.way.why}"
 
 
-def courses(conn: Connection, after: Journey, fields: Mapping[str, FieldType]) -> list[Course]:
+def courses(conn: Connection, after: Journey, declared: Declared) -> list[Course]:
     """Everybody under way in the journey, by version and step, and where `after` takes them when it is applied."""
     standing = moves.standing(conn, after.name)
     if not standing:
@@ -50,7 +50,8 @@ def courses(conn: Connection, after: Journey, fields: Mapping[str, FieldType]) -
     hashes = {version.id: version for version in journeys.versions(conn, after.name)}
     machine = compile_journey(after)
     before = {
-        each: read_machine(after.name, hashes[each].source, fields) for each in {count.version_id for count in standing}
+        each: read_machine(after.name, hashes[each].source, declared)
+        for each in {count.version_id for count in standing}
     }
     found: list[Course] = []
     for count in standing:
@@ -61,22 +62,22 @@ def courses(conn: Connection, after: Journey, fields: Mapping[str, FieldType]) -
     return found
 
 
-def read_machine(name: str, source: str, fields: Mapping[str, FieldType]) -> Machine | None:
+def read_machine(name: str, source: str, declared: Declared) -> Machine | None:
     """A stored version, compiled; None when this version of Alur can't read it any more."""
     try:
-        return compile_journey(read_source(name, source, fields))
+        return compile_journey(read_source(name, source, declared))
     except WorkspaceError:
         return None
 
 
-def migrate(conn: Connection, after: Journey, version_id: int, fields: Mapping[str, FieldType], now: datetime) -> int:
+def migrate(conn: Connection, after: Journey, version_id: int, declared: Declared, now: datetime) -> int:
     """Move everybody who is under way on an older version; gives how many. Nothing happens under `in_flight: pin`.
 
     The caller has `journeys.lock`. Raises `StrandedError` before anything is moved when somebody has nowhere to go.
     """
     if after.in_flight.rule == "pin":
         return 0
-    going = courses(conn, after, fields)
+    going = courses(conn, after, declared)
     stranded = [course for course in going if isinstance(course.way, Stranded)]
     if stranded:
         raise StrandedError(after.name, stranded)

@@ -113,7 +113,7 @@ def fire(engine: Engine, machines: Machines, zone: str, now: datetime) -> int:
     taken = _fire(engine, machines, zone, now)
     if isinstance(taken, int):
         return taken
-    refresh(engine, machines.fields, zone, now, only=taken.segments)
+    refresh(engine, machines.declared, zone, now, only=taken.segments)
     taken = _fire(engine, machines, zone, now, anyway=True)
     return taken if isinstance(taken, int) else 0
 

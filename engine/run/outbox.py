@@ -10,6 +10,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from engine.config import Rate
+from engine.errors import WorkspaceError
+from engine.journey.steps.send import Send
 from engine.run import brake
 from engine.run.post import Post
 from engine.run.throttle import Bucket
@@ -45,8 +47,9 @@ def claim(conn: Connection, post: Post, run_id: int | None, most: int) -> Taken:
             brake.too_fast(conn, name, now)
             stopped = replace(stopped, journeys=(*stopped.journeys, name))
         limits[name] = min(limits.get(name, room), room)
-    open_ = {name: limits.get(name, most) for name in names if name not in stopped.journeys}
-    narrow = bool(limits or stopped.journeys)
+    shut = _shut(conn, post, stopped)
+    open_ = {name: limits.get(name, most) for name in names if name not in shut}
+    narrow = bool(limits or shut)
     claimed = sends.claim(conn, post.worker, run_id, now, most, stopped, open_ if narrow else None, frozenset(filled))
     taken = Counter(one.journey for one in claimed)
     used = {name: bucket.take(taken[name], now) for name, bucket in filled.items() if taken[name]}
@@ -59,12 +62,34 @@ def claim(conn: Connection, post: Post, run_id: int | None, most: int) -> Taken:
 def any_due(conn: Connection, post: Post) -> bool:
     """Is there anything that could be claimed now?"""
     now, stopped = post.clock(), holds.stopped(conn)
-    filled = _buckets(conn, post, now)
-    if not filled and not stopped.journeys:
+    filled, shut = _buckets(conn, post, now), _shut(conn, post, stopped)
+    if not filled and not shut:
         return sends.any_due(conn, now, stopped)
-    names = {live.name for live in journeys.all_applied(conn)} - set(stopped.journeys)
+    names = {live.name for live in journeys.all_applied(conn)} - shut
     empty = {name for name, bucket in filled.items() if not bucket.tokens(now)}
     return sends.any_due(conn, now, stopped, dict.fromkeys(names - empty, 1))
+
+
+def _shut(conn: Connection, post: Post, stopped: Stopped) -> set[str]:
+    """The journeys of which nothing may go: those that are held, and those that in none of their versions send over any
+    channel but the held ones. Whatever such a journey has due would be read again at each claim, for nothing.
+    """
+    shut = set(stopped.journeys)
+    if stopped.channels:
+        for name, versions in journeys.version_ids(conn).items():
+            ways = (_ways(conn, post, version) for version in versions)
+            if name not in shut and all(way is not None and way <= set(stopped.channels) for way in ways):
+                shut.add(name)
+    return shut
+
+
+def _ways(conn: Connection, post: Post, version: int) -> frozenset[str] | None:
+    """The channels that a version sends over; None when it can't be read any more."""
+    try:
+        states = post.machines.version(conn, version).states.values()
+    except WorkspaceError:
+        return None
+    return frozenset(channel for state in states if isinstance(state, Send) for channel in state.via)
 
 
 def _buckets(conn: Connection, post: Post, now: datetime) -> dict[str, Bucket]:

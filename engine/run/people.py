@@ -34,6 +34,7 @@ class Person:
     traits: dict[str, Any] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)  # names of what is other than before, in order, each once
     joined: Person | None = None
+    lived_in: str | None = None  # the time zone before this batch
 
     def final(self) -> Person:
         """This person, or the one that it has become."""
@@ -73,7 +74,8 @@ class People:
 
     def __init__(self, owners: Mapping[Identity, int], rows: Iterable[ContactRow]) -> None:
         self._everybody = [
-            Person(r.id, r.user_id, r.email, r.phone, r.locale, r.timezone, dict(r.traits)) for r in rows
+            Person(r.id, r.user_id, r.email, r.phone, r.locale, r.timezone, dict(r.traits), lived_in=r.timezone)
+            for r in rows
         ]
         by_id = {person.id: person for person in self._everybody}
         self._stored = {identity: by_id[contact_id] for identity, contact_id in owners.items()}

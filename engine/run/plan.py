@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from sqlalchemy import Connection, Engine
 
 from engine.audience.segment import in_order
 from engine.catalog import Definitions, JourneyFile
+from engine.catalog.data import Data, Others
 from engine.config import Config
 from engine.document import plain, read_document
 from engine.errors import WorkspaceError
@@ -20,7 +22,7 @@ from engine.journey.moving import Stranded
 from engine.journey.steps.send import Send
 from engine.journey.triggers import BroadcastTrigger, DatesTrigger, EntersTrigger, ScheduleTrigger
 from engine.run import schedule
-from engine.run.changes import Change, Ground, changes, ground
+from engine.run.changes import Change, Ground, TemplateChange, changes, ground, template_changes
 from engine.run.machines import read_source
 from engine.run.migrate import Course, courses, read_machine, stranded_label
 from engine.run.warn import lacking_data, warnings
@@ -85,7 +87,8 @@ class SegmentPlan:
 @dataclass(frozen=True)
 class Plan:
     """All of it. `refusals`: why it can't be applied as it is; those of single journeys are among them. `ending`: people of
-    journeys that were removed before, who would leave now.
+    journeys that were removed before, who would leave now. `warnings` are about what runs already. `templates` are live
+    without being applied; the plan only tells of them.
     """
 
     made_at: datetime
@@ -96,6 +99,8 @@ class Plan:
     end: bool = False
     ending: Mapping[str, int] = field(default_factory=dict)
     refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    templates: tuple[TemplateChange, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -139,10 +144,9 @@ class _Planning:
         parts = tuple(self._segments([change for change in found if change.what == "segment"]))
         planned = tuple(self._journey(change) for change in found if change.what == "journey")
         going = {journey.name: journey.ends for journey in planned if journey.how == "removed"}
-        refusals = [
-            *(line for journey in planned for line in journey.refusals),
-            *self._running_data({change.name for change in found}),
-        ]
+        running = _Running()
+        self._running({change.name for change in found}, running)
+        refusals = [*(line for journey in planned for line in journey.refusals), *running.refusals]
         return Plan(
             self.now,
             compared,
@@ -152,6 +156,8 @@ class _Planning:
             self.end,
             self._ending(going) if self.end else {},
             tuple(refusals),
+            tuple(running.warnings),
+            tuple(self._templates()),
         )
 
     # --- segments ---
@@ -181,7 +187,7 @@ class _Planning:
         after = Written.of(file.journey, plain(file.node))
         old = self._written(change.name, known, before)
         changed = diff(old, after) if old is not None else None
-        going = courses(self.conn, file.journey, self.config.fields)
+        going = courses(self.conn, file.journey, self.config.declared)
         lets_in = self._lets_in(after.machine, first=not known)
         refused = tuple(stranded_label(change.name, course) for course in going if isinstance(course.way, Stranded))
         assert change.how != "unchanged"
@@ -207,7 +213,7 @@ class _Planning:
         if version is None:
             return None
         try:
-            journey = read_source(name, version.source, self.config.fields)
+            journey = read_source(name, version.source, self.config.declared)
         except WorkspaceError:
             return None
         node, _ = read_document(version.source.encode(), f"journeys/{name}.yaml")
@@ -215,7 +221,7 @@ class _Planning:
 
     def _going(self, name: str, known: list[Version], changed: Diff | None, going: list[Course]) -> Iterator[Standing]:
         touched = {step.before for step in changed.steps} if changed is not None else set()
-        machines = {version.hash: read_machine(name, version.source, self.config.fields) for version in known}
+        machines = {version.hash: read_machine(name, version.source, self.config.declared) for version in known}
         for course in going:
             step = course.standing.step
             to = getattr(course.way, "to", None) if course.way is not None else None
@@ -228,7 +234,7 @@ class _Planning:
         by_id = {version.id: version for version in known}
         for count in moves.standing(self.conn, name):
             version = by_id[count.version_id]
-            label = _label(read_machine(name, version.source, self.config.fields), count.step)
+            label = _label(read_machine(name, version.source, self.config.declared), count.step)
             yield Standing(version.hash, count.step, label, count.people, None, touched=False)
 
     def _ending(self, going: Mapping[str, int]) -> dict[str, int]:
@@ -268,23 +274,62 @@ class _Planning:
 
     # --- what runs ---
 
-    def _running_data(self, changed: Collection[str]) -> Iterator[str]:
-        """Templates are live: one that wants what a version lacks on which people stay would fail for each of them."""
-        if self.templates is None:
-            return
+    def _running(self, changed: Collection[str], found: _Running) -> None:
+        """What is to be said of the versions on which people stay, other than the files' own."""
         for live in journeys.all_applied(self.conn):
             file: JourneyFile | None = self.files.journeys.get(live.name)
             by_id = {version.id: version for version in journeys.versions(self.conn, live.name)}
             moving = live.name in changed and file is not None and file.journey.in_flight.rule == "migrate"
-            standing: dict[str, set[str | None]] = {}
+            standing: dict[str, dict[str | None, int]] = {}
             for count in moves.standing(self.conn, live.name):
                 version = by_id[count.version_id]
                 if not moving or (file is not None and version.hash == file.journey.hash):
-                    standing.setdefault(version.hash, set()).add(count.step)
+                    steps = standing.setdefault(version.hash, {})
+                    steps[count.step] = steps.get(count.step, 0) + count.people
             for version in by_id.values():
                 if version.hash in standing and (file is None or version.hash != file.journey.hash):
-                    machine = read_machine(live.name, version.source, self.config.fields)
-                    yield from lacking_data(machine, version.hash, standing[version.hash], self.templates)
+                    self._version(live.name, version, standing[version.hash], found)
+
+    def _version(self, name: str, version: Version, standing: Mapping[str | None, int], found: _Running) -> None:
+        """Templates are live: one that wants what a version lacks would fail for each of its people."""
+        try:
+            journey = read_source(name, version.source, self.config.declared)
+        except WorkspaceError as error:
+            people = sum(standing.values())
+            stand = f"{people:,} {'person stands' if people == 1 else 'people stand'}"
+            found.warnings.append(
+                f"journey '{name}': {stand} on the version {version.hash[:8]}, which can't be read with this config.yaml and this "
+                f"Alur, and stay{'s' if people == 1 else ''} there ({error})"
+            )
+            return
+        if self.templates is not None:
+            data = Data.of(journey.draft(), self._others, self.config)
+            found.refusals += lacking_data(journey, standing, self.templates, data)
+
+    @cached_property
+    def _others(self) -> Others:
+        return Others.of({name: file.journey for name, file in self.files.journeys.items()})
+
+    def _templates(self) -> Iterator[TemplateChange]:
+        if self.templates is None:
+            return
+        sends = {name: file.journey for name, file in self.files.journeys.items()}
+        for change in template_changes(self.conn, self.templates.hashes()):
+            channel, _, template = change.path.removeprefix("templates/").partition("/")
+            named = template.partition(".")[0]
+            users = (
+                name for name, journey in sends.items()
+                if any(send.template == named and channel in send.via for send in journey.sends())
+            )  # fmt: skip
+            yield replace(change, journeys=tuple(sorted(users)))
+
+
+@dataclass
+class _Running:
+    """What is said of versions on which people stay."""
+
+    refusals: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def first_sends(machine: Machine) -> list[Send]:

@@ -45,10 +45,13 @@ class FieldRefusedError(AlurError):
 
 @dataclass(frozen=True)
 class Rules:
-    """What reading depends on: the topics of the workspace, and the country whose national phone numbers are meant."""
+    """What reading depends on: the topics of the workspace, the country whose national phone numbers are meant, and the zone
+    of whoever has none.
+    """
 
     topics: frozenset[str]
     region: str | None
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from engine.consent.address import fold_address
 from engine.consent.statement import Holding, must_record
 from engine.errors import AlurError
 from engine.run.incoming import Message
+from engine.run.moves import Move, changes
 from engine.run.people import People, Person
-from engine.store import consents, contacts, events, signals, suppressions
+from engine.store import consents, contacts, events, intents, signals, suppressions
 from engine.store.consents import ConsentKey, ConsentRow
 from engine.store.contacts import Identity
 from engine.store.events import EventRow
@@ -61,8 +62,9 @@ def settle(engine: Engine, work: Callable[[Connection], T]) -> T:
     raise AssertionError("the last attempt returns or raises")
 
 
-def record(conn: Connection, messages: Sequence[Message], now: datetime) -> Recorded:
-    """Write what the messages say, in their order. Raises `OvertakenError`; then nothing may be committed.
+def record(conn: Connection, messages: Sequence[Message], now: datetime, zone: str) -> Recorded:
+    """Write what the messages say, in their order; `zone` is of whoever has none. Raises `OvertakenError`; then nothing may
+    be committed.
 
     Everything happens in sets, whatever the number of messages. The contacts that are named are locked first, in the
     order of their ids, so that parallel batches wait for each other and never in a circle.
@@ -77,10 +79,20 @@ def record(conn: Connection, messages: Sequence[Message], now: datetime) -> Reco
     _write_suppressions(conn, said, now)
     happened = [_event_row(person, message) for person, message in said if message.event is not None]
     events.store(conn, happened, now)
-    changed = people.changed()
+    changed, survivors = people.changed(), {*people.merges().values()}
     if changed:
-        signals.put(conn, [NewSignal(p.number(), "profile", now, data={"changed": p.changed}) for p in changed])
-    return Recorded(created, len(changed) - created, len(happened), withdrawn, tuple(refused))
+        # What a survivor takes over was begun in more than one zone: nobody can say in which.
+        settled = created | survivors
+        told = [(p, _moves(p, now, zone) if p.number() not in settled else []) for p in changed]
+        signals.put(conn, [NewSignal(p.number(), "profile", now, data=changes(p.changed, moves)) for p, moves in told])
+    moved = {p.number() for p in changed if "timezone" in p.changed} | survivors
+    intents.wake(conn, moved - created, now)
+    return Recorded(len(created), len(changed) - len(created), len(happened), withdrawn, tuple(refused))
+
+
+def _moves(person: Person, now: datetime, zone: str) -> list[Move]:
+    old, new = person.lived_in or zone, person.timezone or zone
+    return [(old, new, now)] if old != new else []
 
 
 def _named(message: Message) -> Iterable[Identity]:
@@ -130,7 +142,8 @@ def _understand(
     return said, refused
 
 
-def _write_people(conn: Connection, people: People, now: datetime) -> int:
+def _write_people(conn: Connection, people: People, now: datetime) -> set[int]:
+    """Gives the ids of new contacts."""
     new = people.new()
     for person, number in zip(new, contacts.reserve_ids(conn, len(new)), strict=True):
         person.id = number
@@ -141,7 +154,7 @@ def _write_people(conn: Connection, people: People, now: datetime) -> int:
     contacts.detach(conn, people.detached())
     if not contacts.attach(conn, people.attached()):
         raise OvertakenError("somebody else has taken one of the identities meanwhile")
-    return len(new)
+    return {person.number() for person in new}
 
 
 def _write_consents(conn: Connection, said: Sequence[tuple[Person, Message]], now: datetime) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from functools import lru_cache
 
@@ -13,24 +13,20 @@ from sqlalchemy.exc import DBAPIError
 from engine.audience.segment import Segment, in_order, read_segment
 from engine.document import read_document
 from engine.errors import WorkspaceError
-from engine.grammar import FieldType, Invalid, Reader
+from engine.grammar import Declared, Invalid, Reader
 from engine.store import journeys, segments
 from engine.store.segments import RefreshResult
 
 log = logging.getLogger(__name__)
 
 
-def read_segment_source(name: str, source: str, fields: Mapping[str, FieldType]) -> Segment:
-    """A segment from the text that was applied. Raises `WorkspaceError` when this version can't read it any more."""
-    return _read(name, source, tuple(sorted(fields.items())))
-
-
 @lru_cache(maxsize=1024)
-def _read(name: str, source: str, fields: tuple[tuple[str, FieldType], ...]) -> Segment:
-    """Reading takes longer than refreshing does while few people change; the text is the same from one time to the next."""
+def read_segment_source(name: str, source: str, declared: Declared) -> Segment:
+    """A segment from the text that was applied. Raises `WorkspaceError` when this version can't read it any more."""
+    # Kept, because reading takes longer than refreshing does while few people change.
     file = f"segments/{name}.yaml"
     node, problems = read_document(source.encode(), file)
-    reader = Reader(file, dict(fields))
+    reader = Reader(file, declared)
     segment = read_segment(node, reader) if node is not None else None
     if segment is None or isinstance(segment, Invalid):
         raise WorkspaceError([*problems, *reader.problems])
@@ -38,7 +34,7 @@ def _read(name: str, source: str, fields: tuple[tuple[str, FieldType], ...]) -> 
 
 
 def refresh(
-    engine: Engine, fields: Mapping[str, FieldType], zone: str, now: datetime, only: Collection[str] | None = None
+    engine: Engine, declared: Declared, zone: str, now: datetime, only: Collection[str] | None = None
 ) -> dict[str, RefreshResult]:
     """Refresh all segments, those that others refer to first, each in a transaction of its own. `zone`: the organisation's.
     `only`: these, and the ones that they refer to.
@@ -50,7 +46,7 @@ def refresh(
     known: list[Segment] = []
     for name, (_, source) in stored.items():
         try:
-            known.append(read_segment_source(name, source, fields))
+            known.append(read_segment_source(name, source, declared))
         except WorkspaceError as error:
             log.warning("segment '%s' can't be read any more, nobody enters or leaves it: %s", name, error)
     results = {}

@@ -9,10 +9,13 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.audience.turning import Turning, turning
+from engine.errors import AlurError
 from engine.run.drain import SendRun
 from engine.run.refresh import read_segment_source, refresh
 from engine.run.settle import Running, settle
+from engine.run.winner import any_wanted, crown_winners, next_look
 from engine.store import segments, turnings
+from engine.store.agenda import Lookout, looking_out
 from engine.store.turnings import Known
 
 
@@ -22,6 +25,20 @@ class Movable(Protocol):
     def __call__(self) -> datetime: ...
 
     def move_to(self, instant: datetime) -> None: ...
+
+
+_MOST_TURNS = 100
+"""How often what journeys do may change segments at one instant, and the other way round."""
+
+
+class EndlessError(AlurError):
+    """Journeys that let people in by segments change what makes them members, round and round."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(
+            f"people go in and out of segments without end at {at.isoformat()}: journeys that these changes start cause them by "
+            "'update' or 'emit'; put a wait before, or let entry.reentry be never or {after: ..}"
+        )
 
 
 @dataclass(frozen=True)
@@ -38,35 +55,38 @@ class Cue:
 def rehearse(running: Running, clock: Movable, run: SendRun, cues: Iterable[Cue], until: datetime) -> None:
     """Play from the clock's instant to `until`, with the cues in their order; ends early when nothing is left to happen.
 
-    The clock stands still at each instant at which a cue comes, something is due or the membership of a segment may
-    change by the clock alone, and there everything happens that follows. So times are exact, and a year in which nothing
+    The clock stands still at each instant at which a cue comes, something is due, the membership of a segment may change by
+    the clock alone or an experiment may have a winner, and there everything happens that follows. So times are exact, and a year in which nothing
     happens costs nothing. Meant for a handful of people: it looks at each event of everybody at each instant.
     """
     waiting = deque(cues)
-    members = _Membership(running)
-    while True:
-        while waiting and waiting[0].at <= clock():
-            cue = waiting.popleft()
-            if cue.after:
-                _settle(running, run, members)
-            cue.bring()
-        due = _settle(running, run, members)
-        coming = [waiting[0].at] if waiting else []
-        coming += [instant for instant in (due, members.turns_at) if instant is not None]
-        if not coming or min(coming) > until:
-            return
-        if not waiting and members.turns_at is None and _only_schedules_for_nobody(running):
-            return
-        clock.move_to(min(coming))
+    members, contests = _Membership(running), _Contests(running)
+    with looking_out(running.engine) as lookout:
+        while True:
+            while waiting and waiting[0].at <= clock():
+                cue = waiting.popleft()
+                if cue.after:
+                    _settle(running, run, lookout, members)
+                cue.bring()
+            contests.look()
+            due = _settle(running, run, lookout, members)
+            coming = [waiting[0].at] if waiting else []
+            coming += [instant for instant in (due, members.turns_at, contests.next()) if instant is not None]
+            if not coming or min(coming) > until:
+                return
+            if not waiting and members.turns_at is None and _only_schedules_for_nobody(running):
+                return
+            clock.move_to(min(coming))
 
 
-def _settle(running: Running, run: SendRun, members: _Membership) -> datetime | None:
+def _settle(running: Running, run: SendRun, lookout: Lookout, members: _Membership) -> datetime | None:
     """All that is due, until no membership changes any more by what happened; gives when the next thing is."""
     members.refresh()
-    while True:
-        settled = settle(running, run, refreshing=False)
+    for _ in range(_MOST_TURNS):
+        settled = settle(running, run, lookout, refreshing=False)
         if not settled.moved or not members.refresh():
             return settled.next
+    raise EndlessError(running.clock())
 
 
 def _only_schedules_for_nobody(running: Running) -> bool:
@@ -101,10 +121,29 @@ class _Membership:
             known = turnings.read(conn)
         if known == self._seen and (self.turns_at is None or now < self.turns_at):
             return False
-        changed = refresh(running.engine, running.config.fields, running.zone, now)
+        changed = refresh(running.engine, running.config.declared, running.zone, now)
         self._seen = known
         self.turns_at = self._clockwork.after(now, known.instants, {running.zone, "UTC", *known.zones})
         return any(result.entered or result.left for result in changed.values())
+
+
+class _Contests:
+    """Experiments that want a winner: looked at whenever a window has closed, not once a day, so that a test can name the instant."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        with running.engine.begin() as conn:
+            self._wanted = any_wanted(conn, running.machines)
+
+    def look(self) -> None:
+        if self._wanted:
+            crown_winners(self._running.engine, self._running.machines, self._running.clock())
+
+    def next(self) -> datetime | None:
+        """When to look again."""
+        if not self._wanted:
+            return None
+        return next_look(self._running.engine, self._running.machines, self._running.clock())
 
 
 def _clockwork(running: Running) -> Turning:
@@ -113,5 +152,5 @@ def _clockwork(running: Running) -> Turning:
         sources = segments.sources(conn)
     whole = Turning()
     for name, (_, source) in sources.items():
-        whole = whole.plus(turning(read_segment_source(name, source, running.config.fields).where))
+        whole = whole.plus(turning(read_segment_source(name, source, running.config.declared).where))
     return whole

@@ -91,7 +91,7 @@ def fire(engine: Engine, machines: Machines, zone: str, now: datetime, most: int
     done = _fire(engine, machines, zone, now, most)
     if not isinstance(done, _Behind):
         return done
-    refresh(engine, machines.fields, zone, now, only=done.segments)
+    refresh(engine, machines.declared, zone, now, only=done.segments)
     done = _fire(engine, machines, zone, now, most, anyway=True)
     return 0 if isinstance(done, _Behind) else done
 

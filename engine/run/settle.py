@@ -17,7 +17,7 @@ from engine.run.deliver import Counts
 from engine.run.drain import SendRun
 from engine.run.machines import Machines
 from engine.run.refresh import refresh
-from engine.store.agenda import Agenda, read_agenda
+from engine.store.agenda import Due, Lookout, looking_out, read_agenda
 
 
 class Running(Protocol):
@@ -44,8 +44,8 @@ class Running(Protocol):
 
 @dataclass(frozen=True)
 class Settled:
-    """What was done: people who entered a journey, and what became of sends. `moved`: anything was due at all. `next` is what
-    `next_due` tells after it.
+    """What was done: people who entered a journey, and what became of sends. `moved`: anything was due at all. `next` is when
+    the next thing is due after it.
     """
 
     entered: int
@@ -54,22 +54,27 @@ class Settled:
     next: datetime | None
 
 
-def settle(running: Running, run: SendRun, *, refreshing: bool = True) -> Settled:
+def settle(running: Running, run: SendRun, lookout: Lookout | None = None, *, refreshing: bool = True) -> Settled:
     """Fire dates and schedules, refresh the segments, decide, send and call webhooks until nothing is due at the clock's instant any more.
 
     The clock must stand still meanwhile. What is held (paused, or its channel shut) stays. The same engine, the same
     rules as `alur run`, only in one thread; what is not due costs nothing. `refreshing=False` leaves the segments as
-    they are: a full refresh at every instant of a long stretch of time is dear.
+    they are: a full refresh at every instant of a long stretch of time is dear. `lookout`: for whoever settles thousands
+    of times; it also says what `next` passes over.
     """
+    if lookout is None:
+        with looking_out(running.engine) as new:
+            return settle(running, run, new, refreshing=refreshing)
     now = running.clock()
     entered, counts, anything = 0, Counts(), False
-    stuck: set[str] = set()  # due, and held: looked at again when something else has moved
+    stuck: set[Due] = set()  # due, and held: looked at again when something else has moved
     while True:
-        agenda = _agenda(running, now)
+        agenda = lookout.look(now, stuck)
+        what: Due
         if agenda.dates and "dates" not in stuck:
             what, moved = "dates", _fire(running, now)
         elif refreshing:
-            refresh(running.engine, running.config.fields, running.zone, now)
+            refresh(running.engine, running.config.declared, running.zone, now)
             refreshing = False
             continue
         elif agenda.signals and "signals" not in stuck:
@@ -92,12 +97,6 @@ def settle(running: Running, run: SendRun, *, refreshing: bool = True) -> Settle
 def _fire(running: Running, now: datetime) -> int:
     dates = occurrences.fire(running.engine, running.machines, running.zone, now)
     return dates + schedule.fire(running.engine, running.machines, running.zone, now)
-
-
-def _agenda(running: Running, now: datetime) -> Agenda:
-    # A transaction that is committed: at every rollback psycopg forgets the connection's prepared statements.
-    with running.engine.begin() as conn:
-        return read_agenda(conn, now)
 
 
 def next_due(conn: Connection, after: datetime) -> datetime | None:

@@ -14,7 +14,6 @@ from engine.catalog import Definitions
 from engine.config import Config
 from engine.errors import AlurError
 from engine.moments import local_date, local_instant
-from engine.run.advance import advance
 from engine.run.apply import apply
 from engine.run.call import CallDesk
 from engine.run.deliver import Post
@@ -27,10 +26,12 @@ from engine.run.reactions import Reactions, react
 from engine.run.rehearse import Movable
 from engine.run.settle import settle
 from engine.run.winner import crown_winners
-from engine.store.agenda import next_of_concern
+from engine.store.agenda import Lookout, looking_out
+from engine.store.scratch import drop_signals, tidy
 
 MINUTE: Final = timedelta(minutes=1)
 _TOGETHER: Final = 5000  # messages ingested at once
+_BUSY: Final = ("signal", "send", "enrollment", "occurrence")  # tables in which much is changed every day
 
 
 class SimulationRefusedError(AlurError):
@@ -105,18 +106,24 @@ def simulate(
     past = [each for each in given if each.arrives < span.start]
     coming = [each for each in given if span.start <= each.arrives < span.until]
     _take_in(stage, [_for_the_record(each) for each in past])
-    while advance(stage.engine, stage.machines, stage.zone, clock()).contacts:
-        pass
-    apply(stage.engine, definitions, stage.zone, clock(), by="alur simulate")
+    drop_signals(stage.engine)
     arrivals = _Arrivals(stage, coming)
-    _analyze(stage)
-    with stage.post() as post:
+    tidy(stage.engine)
+    apply(stage.engine, definitions, stage.zone, clock(), by="alur simulate")
+    with stage.post() as post, looking_out(stage.engine, _starting(stage)) as lookout:
         drain = Drain(post, 1)
         try:
             with drain.opened() as run:
-                _Play(stage, clock, run, arrivals, span, tell).play()
+                _Play(stage, clock, run, lookout, arrivals, span, tell).play()
         finally:
             drain.close()
+
+
+def _starting(stage: Stage) -> set[str]:
+    """The names of events that start a journey."""
+    with stage.engine.begin() as conn:
+        names = {running.machine.trigger_event for running in stage.machines.applied(conn)}
+    return {name for name in names if name is not None}
 
 
 class _Play:
@@ -127,21 +134,22 @@ class _Play:
         stage: Stage,
         clock: Movable,
         run: SendRun,
+        lookout: Lookout,
         arrivals: _Arrivals,
         span: Span,
         tell: Callable[[Progress], object],
     ) -> None:
-        self._stage, self._clock, self._run, self._arrivals = stage, clock, run, arrivals
+        self._stage, self._clock, self._run, self._lookout, self._arrivals = stage, clock, run, lookout, arrivals
         self._span, self._tell = span, tell
         self._refreshes = _refreshes(span, stage.zone)
         self._messages = 0
 
     def play(self) -> None:
         next_refresh = next(self._refreshes, None)
-        self._settle(refreshing=True)
+        due = self._settle(refreshing=True)
         told = self._clock()
         while True:
-            instants = [self._arrivals.next, self._next_of_concern(), next_refresh]
+            instants = [self._arrivals.next, due, next_refresh]
             ahead = [instant for instant in instants if instant is not None]
             if not ahead or min(ahead) >= self._span.until:
                 break
@@ -151,29 +159,28 @@ class _Play:
             refreshing = next_refresh is not None and instant >= next_refresh
             if refreshing:
                 next_refresh = next((at for at in self._refreshes if at > instant), None)
-            self._settle(refreshing=refreshing)
+            due = self._settle(refreshing=refreshing)
             if instant - told >= timedelta(days=1):
                 told = instant
+                tidy(self._stage.engine, _BUSY)
                 self._say(instant)
         self._clock.move_to(self._span.until)
         self._settle(refreshing=False)
         self._say(self._span.until)
 
-    def _settle(self, *, refreshing: bool) -> None:
+    def _settle(self, *, refreshing: bool) -> datetime | None:
+        """All that is due; gives when the next thing is that concerns anybody."""
         stage, now = self._stage, self._clock()
         if refreshing:
             crown_winners(stage.engine, stage.machines, now)
-        sent = settle(stage, self._run, refreshing=refreshing).counts.by_state.get("accepted", 0)
+        settled = settle(stage, self._run, self._lookout, refreshing=refreshing)
+        sent = settled.counts.by_state.get("accepted", 0)
         self._messages += sent
         if sent and self._span.reactions:
             with stage.engine.begin() as conn:
                 react(conn, self._span.reactions, now)
-
-    def _next_of_concern(self) -> datetime | None:
-        stage = self._stage
-        with stage.engine.begin() as conn:  # committed: at every rollback psycopg forgets its prepared statements
-            starting = {running.machine.trigger_event for running in stage.machines.applied(conn)}
-            return next_of_concern(conn, self._clock(), [name for name in starting if name is not None])
+            return self._lookout.next_after(now)
+        return settled.next
 
     def _say(self, at: datetime) -> None:
         done = (at - self._span.start) / (self._span.until - self._span.start)
@@ -241,8 +248,3 @@ def _refreshes(span: Span, zone: str) -> Iterator[datetime]:
 def _end_of_minute(instant: datetime) -> datetime:
     past = timedelta(seconds=instant.second, microseconds=instant.microsecond)
     return instant if not past else instant - past + MINUTE
-
-
-def _analyze(stage: Stage) -> None:
-    with stage.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-        conn.execute(text("ANALYZE"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from engine.store import calls, holds, runs, scheduled, sends
+from engine.store import calls, contacts, holds, runs, scheduled, sends
 
 SEND_STATES = ("planned", "sending", "accepted", "delivered", "bounced", "complained", "withheld", "failed", "unknown")
 
@@ -62,7 +62,10 @@ def status(conn: Connection, now: datetime) -> dict[str, Any]:
         "reasons": reasons,
         "calls": calls.counts(conn),
         "steps": [dict(row._mapping) for row in conn.execute(_STEPS)],
-        "queue": dict(conn.execute(_QUEUE, {"now": now}).one()._mapping),
+        "queue": {
+            **conn.execute(_QUEUE, {"now": now}).one()._mapping,
+            "unreal_zones": contacts.count_unreal_zones(conn),
+        },
         "holds": [{"scope": h.scope, "name": h.name, "reason": h.reason, "by": h.by, "at": h.at} for h in standing],
         "schedules": scheduled.overview(conn),
         "runs": [_with_counts(conn, run) for run in runs.latest(conn)],

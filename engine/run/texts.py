@@ -10,7 +10,8 @@ from engine.config import Organisation
 from engine.document import Plain
 from engine.errors import RenderError
 from engine.journey.rendered import render
-from engine.message.formats import Formats, currency_of
+from engine.message.cldr import currency_of
+from engine.message.formats import Formats
 from engine.message.program import Program, build
 from engine.moments import is_zone
 
@@ -19,7 +20,7 @@ class Texts:
     """Renders for one organisation: it is what `organisation` shows, and its language and zone hold for whoever has none."""
 
     def __init__(self, organisation: Organisation) -> None:
-        self._organisation = organisation
+        self.organisation = organisation
         self._currency = currency_of(organisation.country) if organisation.country else None
 
     def fill(
@@ -33,7 +34,7 @@ class Texts:
         """The value with every text in it rendered. Raises `RenderError`, which names `where`, if this person's data lacks
         something.
         """
-        us = self._organisation
+        us = self.organisation
         seen: dict[str, Any] = {
             "contact": dict(contact),
             "event": dict(event),
@@ -45,7 +46,7 @@ class Texts:
         return render(value, lambda text: _program(text, where).text(seen, formats, where))
 
     def _formats(self, contact: Mapping[str, Any]) -> Formats:
-        us, locale, zone = self._organisation, contact.get("locale"), contact.get("timezone")
+        us, locale, zone = self.organisation, contact.get("locale"), contact.get("timezone")
         return Formats(
             locale if isinstance(locale, str) else us.locale,
             zone if isinstance(zone, str) and is_zone(zone) else us.timezone,

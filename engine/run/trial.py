@@ -35,7 +35,7 @@ from engine.run.incoming import Incoming, Message
 from engine.run.ingest import ingest, rules_of
 from engine.run.profile import FieldRefusedError
 from engine.run.record import record, settle
-from engine.run.rehearse import Cue, Movable, rehearse
+from engine.run.rehearse import Cue, EndlessError, Movable, rehearse
 from engine.run.settle import Running
 from engine.run.why import why
 from engine.store import contacts, dead_letters, enrollments, observations, sends, verdicts
@@ -99,7 +99,7 @@ def play(stage: Stage, clock: Movable, definitions: Definitions, journey: str, t
                 drain.close()
         if trial.until is not None:
             clock.move_to(trial.until)
-    except TrialError as error:
+    except (TrialError, EndlessError) as error:
         return Played("error", errors=(str(error),))
     with stage.engine.connect() as conn:
         undecided = dead_letters.reasons(conn)
@@ -145,7 +145,7 @@ class _Person:
         number = int.from_bytes(hashlib.sha256(first.encode()).digest()[:4], "big") // 2 + 1
         with self._stage.engine.begin() as conn:
             contacts.number_from(conn, number)
-        settle(self._stage.engine, lambda conn: record(conn, [message], now))
+        settle(self._stage.engine, lambda conn: record(conn, [message], now, self._stage.zone))
         self._number = number
 
     def id(self, conn: Connection) -> int:
@@ -187,7 +187,7 @@ def _bring(stage: Stage, person: _Person, journey: str, item: Given, number: int
             _take(stage, item, person.message(type="identify", traits={"consent": topics}, **given))
         case Suppresses(channel=channel):
             statement = person.statement({"suppressed": [channel]}, now)
-            settle(stage.engine, lambda conn: record(conn, [statement], now))
+            settle(stage.engine, lambda conn: record(conn, [statement], now, stage.zone))
         case Reacts(step=step, was=was):
             _react(stage, person, journey, item, step, was)
         case Enrolls(properties=properties):

@@ -8,21 +8,24 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from engine.catalog.data import Data
 from engine.journey.diff import Diff, Written
 from engine.journey.journey import Journey
-from engine.journey.machine import Machine
+from engine.journey.machine import Machine, compile_journey
 from engine.journey.moving import Stranded
+from engine.journey.reach import walk
 from engine.journey.steps.send import Send
-from engine.journey.steps.wait_for import WaitForState
+from engine.journey.steps.wait_for import WaitFor
 from engine.journey.triggers import (
     BroadcastTrigger,
+    ClockTrigger,
     DatesTrigger,
     EntersTrigger,
     EventTrigger,
     ScheduleTrigger,
 )
 from engine.run.migrate import Course
-from engine.store import reach
+from engine.store import reach, scheduled
 from engine.store.reach import Reach
 from engine.templates import Templates
 
@@ -42,6 +45,7 @@ def warnings(
     """Sentences about one journey that is new or changed; none of them forbids anything."""
     yield from _door(conn, journey, lets_in, now)
     yield from _throttle(journey, lets_in)
+    yield from _keyless(journey)
     if before is not None and changed is not None:
         yield from _renamed(journey, changed, going)
         yield from _experiments(before, changed, going)
@@ -57,6 +61,8 @@ def _door(conn: Connection, journey: Journey, lets_in: Reach | None, now: dateti
             seen = reach.recent_events(conn)
             if seen and match.name not in seen:
                 yield f"no event '{match.name}' is among the last {reach.RECENT:,} that came: is that its name?"
+        case BroadcastTrigger() if (gone := scheduled.went_out(conn, journey.name)) is not None:
+            yield _gone_out(journey, trigger, gone, now)
         case BroadcastTrigger(at=at) if at <= now:
             yield f"nobody will enter: its instant, {at.isoformat()}, is past"
         case BroadcastTrigger() | ScheduleTrigger() | DatesTrigger() if lets_in is not None and not lets_in.people:
@@ -66,6 +72,29 @@ def _door(conn: Connection, journey: Journey, lets_in: Reach | None, now: dateti
             yield f"the backfill lets nobody in: '{segment}' holds nobody who could be reached"
         case _:
             pass
+
+
+def _keyless(journey: Journey) -> Iterator[str]:
+    """What compares events with a key that no enrollment has."""
+    trigger = journey.trigger
+    if isinstance(trigger, ClockTrigger) or (isinstance(trigger, EventTrigger) and trigger.match.key is not None):
+        return
+    keyed = [(rule.path, rule.match) for rule in journey.exits]
+    keyed += [("goal", journey.goal.match)] if journey.goal is not None else []
+    keyed += [(step.id, step.awaited.match) for step in walk(journey.steps) if isinstance(step, WaitFor)]
+    for where, match in keyed:
+        if match is not None and match.key is not None:
+            yield f"'{where}' looks for '{match.name}' by 'key', and the trigger gives no key: no event ever matches"
+
+
+def _gone_out(journey: Journey, trigger: BroadcastTrigger, gone: tuple[datetime, int], now: datetime) -> str:
+    at, people = gone
+    said = f"this broadcast has gone out at {at.isoformat()} to {people:,} {'person' if people == 1 else 'people'}"
+    if journey.entry.reentry.rule == "never":
+        return f"{said}: it does not go out again, whatever its 'at' says, unless entry.reentry lets people come back"
+    if trigger.at > now:
+        return f"{said}, and goes out again: entry.reentry lets people come back"
+    return f"{said}: it goes out again only at an instant that is not past"
 
 
 def _throttle(journey: Journey, lets_in: Reach | None) -> Iterator[str]:
@@ -123,35 +152,20 @@ def _unused_map(journey: Journey, going: Sequence[Course]) -> Iterator[str]:
 # --- templates ---------------------------------------------------------------------------------------------------------
 
 
-def lacking_data(
-    machine: Machine | None, version: str, standing: Collection[str | None], templates: Templates
-) -> Iterator[str]:
-    """Each thing that a template wants and this version does not give to a send that people on `standing` may still come to."""
-    if machine is None:
-        return
-    for state in _ahead(machine, standing):
-        wanted = sorted({path for channel in state.via for path in templates.wants(channel, state.template)})
+def lacking_data(journey: Journey, standing: Collection[str | None], templates: Templates, data: Data) -> Iterator[str]:
+    """Each thing that a template wants and this version does not give to a send that people on `standing` may still come to.
+    `data`: what its steps can count on.
+    """
+    for send in _ahead(compile_journey(journey), standing):
+        wanted = sorted({path for channel in send.via for path in templates.wants(channel, send.template)})
         for path in wanted:
-            why = _lacks(machine, state, path)
-            if why:
+            unmet = data.unmet(path, send)
+            if unmet is not None:
                 yield (
-                    f"journey '{machine.journey}': the template '{state.template}' wants {path}, and the version {version[:8]}, on which "
-                    f"people are under way, {why}: give it a default in the template, or keep the old template under its name"
+                    f"journey '{journey.name}': the template '{send.template}' wants {path}, and the version "
+                    f"{journey.hash[:8]}, on which people are under way, does not give it to '{send.id}' ({unmet.why}): give it a "
+                    "default in the template, or keep the old template under its name"
                 )
-
-
-def _lacks(machine: Machine, send: Send, path: str) -> str:
-    root, _, rest = path.partition(".")
-    if root == "vars" and rest and rest.partition(".")[0] not in send.vars:
-        return f"gives '{send.id}' no such variable"
-    if root == "event" and not machine.trigger.has_event:
-        return "was started by no event"
-    events = any(
-        isinstance(state, WaitForState) and state.awaited.match is not None for state in machine.states.values()
-    )
-    if root == "matched" and not events:
-        return "waits for no event"
-    return ""
 
 
 def _ahead(machine: Machine, standing: Collection[str | None]) -> list[Send]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from engine.run.known import addresses
-from engine.store import calls, consents, contacts, enrollments, events, holds, sends, suppressions, traces
+from engine.store import calls, consents, contacts, enrollments, events, holds, sends, suppressions, traces, waiting
 
 REASONS = {
     "no_template": "there is no template for this channel",
@@ -99,6 +100,15 @@ def why(conn: Connection, contact_id: int, journey: str | None = None) -> dict[s
         "suppressions": suppressions.of_addresses(conn, addresses(contact) if contact is not None else []),
         "holds": _holds(conn, passages, messages),
     }
+
+
+def still_waiting(conn: Connection, contact_id: int, now: datetime, journey: str | None = None) -> list[dict[str, Any]]:
+    """What is due and not taken up yet, oldest first: an enrolling by hand, an event, a wait that is over, while nothing runs
+    or all workers are busy. With `journey`, what may concern it.
+    """
+    paused = [hold.name for hold in holds.standing(conn) if hold.scope == "journey"]
+    found = waiting.of_contact(conn, contact_id, now, paused)
+    return [signal for signal in found if journey is None or signal["journey"] in (None, journey)]
 
 
 def _holds(conn: Connection, passages: list[dict[str, Any]], messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
 from engine.journey.contest import Tally, best, duels
 from engine.journey.machine import Machine
-from engine.journey.steps.experiment import ExperimentState
+from engine.journey.steps.experiment import ExperimentState, Winning
 from engine.run.machines import Machines
 from engine.store import experiments
 
 CLICK_WINDOW = timedelta(days=7)
 """How long after somebody got a variant a click still counts: as long as a goal counts by default."""
+
+_TICK = timedelta(microseconds=1)  # a window holds its last instant
 
 
 def crown_winners(engine: Engine, machines: Machines, now: datetime) -> int:
@@ -22,30 +25,60 @@ def crown_winners(engine: Engine, machines: Machines, now: datetime) -> int:
 
     Meant for once a day. Safe in any number of processes: the first winner stays.
     """
-    crowned = 0
     with engine.begin() as conn:
-        for running in machines.applied(conn):
-            wanted = _wanting(running.machine) if running.live.state == "live" else []
-            done = experiments.won(conn, running.live.name) if wanted else {}
-            crowned += sum(_look_at(conn, running.machine, state, now) for state in wanted if state.name not in done)
-    return crowned
+        return sum(_look_at(conn, open_, now) for open_ in _undecided(conn, machines))
 
 
-def _wanting(machine: Machine) -> list[ExperimentState]:
-    return [s for s in machine.states.values() if isinstance(s, ExperimentState) and s.winner is not None]
+def next_look(engine: Engine, machines: Machines, now: datetime) -> datetime | None:
+    """The first instant later than `now` at which one more window of an experiment without a winner has closed, so that
+    there may be one; None while nobody's is open.
+    """
+    with engine.begin() as conn:
+        closings = [
+            experiments.next_closing(conn, open_.journey, open_.experiment, open_.rule.by, open_.window, now)
+            for open_ in _undecided(conn, machines)
+        ]
+    return min((closing + _TICK for closing in closings if closing is not None), default=None)
 
 
-def _look_at(conn: Connection, machine: Machine, state: ExperimentState, now: datetime) -> bool:
-    """Write the winner if there is one among the variants that people can get."""
-    rule = state.winner
-    assert rule is not None
-    if rule.by == "goal":
-        if machine.goal is None:
-            return False
-        counted = experiments.by_goal(conn, machine.journey, state.name, machine.goal.within.delta, now)
-    else:
-        counted = experiments.by_click(conn, machine.journey, state.name, CLICK_WINDOW, now)
-    tallies = {name: counted.get(name, Tally(0, 0)) for name, weight, _ in state.ways if weight}
+def any_wanted(conn: Connection, machines: Machines) -> bool:
+    """Whether any journey that is applied has an experiment that wants a winner."""
+    return any(True for _ in _undecided(conn, machines))
+
+
+@dataclass(frozen=True)
+class _Undecided:
+    """An experiment that wants a winner and has none; `window` is how long a success counts, `variants` those that people can get."""
+
+    journey: str
+    experiment: str
+    rule: Winning
+    window: timedelta
+    variants: tuple[str, ...]
+
+
+def _undecided(conn: Connection, machines: Machines) -> Iterator[_Undecided]:
+    for running in machines.applied(conn):
+        wanted = list(_wanting(running.machine)) if running.live.state == "live" else []
+        done = experiments.won(conn, running.live.name) if wanted else {}
+        yield from (each for each in wanted if each.experiment not in done)
+
+
+def _wanting(machine: Machine) -> Iterator[_Undecided]:
+    for state in machine.states.values():
+        if isinstance(state, ExperimentState) and state.winner is not None:
+            by_goal = machine.goal.within.delta if machine.goal is not None else None
+            window = by_goal if state.winner.by == "goal" else CLICK_WINDOW
+            variants = tuple(name for name, weight, _ in state.ways if weight)
+            if window is not None:
+                yield _Undecided(machine.journey, state.name, state.winner, window, variants)
+
+
+def _look_at(conn: Connection, open_: _Undecided, now: datetime) -> bool:
+    """Write the winner if there is one."""
+    rule, count = open_.rule, experiments.by_goal if open_.rule.by == "goal" else experiments.by_click
+    counted = count(conn, open_.journey, open_.experiment, open_.window, now)
+    tallies = {name: counted.get(name, Tally(0, 0)) for name in open_.variants}
     if any(tally.people < rule.after for tally in tallies.values()):
         return False
     first = best(tallies, rule.confidence)
@@ -55,5 +88,5 @@ def _look_at(conn: Connection, machine: Machine, state: ExperimentState, now: da
         "variants": {name: asdict(tally) for name, tally in tallies.items()},
         "duels": [asdict(duel) for duel in duels(tallies)],
     }
-    experiments.crown(conn, machine.journey, state.name, first, numbers, now)
+    experiments.crown(conn, open_.journey, open_.experiment, first, numbers, now)
     return True

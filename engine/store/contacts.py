@@ -218,7 +218,9 @@ def identities(conn: Connection, contact_id: int) -> list[Identity]:
 
 def count_unreal_zones(conn: Connection) -> int:
     """How many contacts have named a time zone that does not exist (it stays in their traits)."""
-    query = text("SELECT count(*) FROM contact WHERE timezone IS NULL AND jsonb_exists(traits, 'timezone')")
+    query = text(
+        "SELECT count(*) FROM contact WHERE timezone IS NULL AND merged_into IS NULL AND jsonb_exists(traits, 'timezone')"
+    )
     return conn.scalar(query) or 0
 
 

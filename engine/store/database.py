@@ -63,8 +63,9 @@ def open_database(url: str | None, folder: Path) -> Engine:
     return engine
 
 
-def connect(url: str | URL, settings: Mapping[str, str] = MappingProxyType({})) -> Engine:
+def connect(url: str | URL, settings: Mapping[str, str] = MappingProxyType({}), *, ping: bool = True) -> Engine:
     """An engine with our session settings, for up to 25 threads; tries one connection at once. `settings` are further ones.
+    `ping`: ask each connection whether it still works before it is used again.
 
     `postgresql://` and `postgres://` are read as psycopg 3. Each failure to connect or to work later on is raised as
     `DatabaseUnavailableError`, here and from every statement; other database errors stay SQLAlchemy's.
@@ -76,7 +77,7 @@ def connect(url: str | URL, settings: Mapping[str, str] = MappingProxyType({})) 
         max_overflow=5,
         pool_timeout=30,
         pool_use_lifo=True,
-        pool_pre_ping=True,  # a restarted server costs one ping, not one failed send
+        pool_pre_ping=ping,  # a restarted server costs one ping, not one failed send
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 
@@ -83,6 +83,27 @@ def by_click(conn: Connection, journey: str, experiment: str, window: timedelta,
     enrollment within it; machines do not count.
     """
     return _tallies(conn, _BY_CLICK, journey, experiment, window, now)
+
+
+_CLOSES = {
+    "goal": text("""
+SELECT min(e.entered_at) + CAST(:window AS interval) FROM assignment a JOIN enrollment e ON e.id = a.enrollment_id
+WHERE a.journey = :journey AND a.experiment = :experiment AND e.entered_at + CAST(:window AS interval) >= :now
+"""),
+    "clicked": text("""
+SELECT min(a.at) + CAST(:window AS interval) FROM assignment a
+WHERE a.journey = :journey AND a.experiment = :experiment AND a.at + CAST(:window AS interval) >= :now
+"""),
+}
+
+
+def next_closing(
+    conn: Connection, journey: str, experiment: str, by: Literal["goal", "clicked"], window: timedelta, now: datetime
+) -> datetime | None:
+    """The last instant of the first window that is still open at `now`, of those that `by_goal` or `by_click` wait for."""
+    given = {"journey": journey, "experiment": experiment, "window": window, "now": now}
+    found: datetime | None = conn.scalar(_CLOSES[by], given)
+    return found
 
 
 def _tallies(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -274,6 +274,18 @@ def postpone(conn: Connection, held: Sequence[Postponed], fence: int) -> None:
             "reasons": [h.reason for h in held],
         }
         conn.execute(_POSTPONE, {**given, "fence": fence})
+
+
+_MOVED = text("""
+UPDATE send SET next_at = :now
+WHERE contact_id = ANY(CAST(:contacts AS bigint[])) AND state = 'planned' AND held = 'quiet_hours' AND next_at > :now
+""")
+
+
+def wake(conn: Connection, contacts: Collection[int], now: datetime) -> None:
+    """People live in another zone now: what quiet hours hold by the old clock is asked about again. Their rows are locked."""
+    if contacts:
+        conn.execute(_MOVED, {"contacts": sorted(contacts), "now": now})
 
 
 @dataclass(frozen=True)

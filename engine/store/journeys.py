@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -69,6 +70,12 @@ def is_known(conn: Connection, name: str) -> bool:
     return conn.execute(select(journey.c.name).where(journey.c.name == name)).first() is not None
 
 
+def version_ids(conn: Connection) -> dict[str, list[int]]:
+    """The ids of all stored versions, by journey."""
+    query = text("SELECT journey, array_agg(id ORDER BY id) AS ids FROM journey_version GROUP BY journey")
+    return {row.journey: list(row.ids) for row in conn.execute(query)}
+
+
 def version_source(conn: Connection, version_id: int) -> tuple[str, str]:
     """Name and source text of a stored version."""
     query = select(journey_version.c.journey, journey_version.c.source).where(journey_version.c.id == version_id)
@@ -115,10 +122,32 @@ def set_removed(conn: Connection, name: str) -> None:
     conn.execute(update(journey).where(journey.c.name == name).values(state="removed"))
 
 
-def record_applied(conn: Connection, at: datetime, by: str, note: str | None, changes: list[dict[str, Any]]) -> int:
-    """Enter it into the history; gives its number there."""
+_TEMPLATES = "templates"  # what an entry notes of them beside its changes, which are live without it
+
+
+def record_applied(
+    conn: Connection,
+    at: datetime,
+    by: str,
+    note: str | None,
+    changes: list[dict[str, Any]],
+    templates: Mapping[str, str] | None = None,
+) -> int:
+    """Enter it into the history; gives its number there. `templates`: the hash of each of their files then."""
+    if templates is not None:
+        changes = [*changes, {"what": _TEMPLATES, "name": "", "how": "noted", "hashes": dict(templates)}]
     query = insert(applied).values(at=at, by=by, note=note, changes=changes).returning(applied.c.id)
     return int(conn.execute(query).scalar_one())
+
+
+def noted_templates(conn: Connection) -> dict[str, str] | None:
+    """The hash of each template's file when something was last applied; None when nobody has noted them."""
+    query = text("""
+        SELECT c->'hashes' FROM applied, jsonb_array_elements(changes) AS c WHERE c->>'what' = :what
+        ORDER BY id DESC LIMIT 1
+    """)
+    found: dict[str, str] | None = conn.scalar(query, {"what": _TEMPLATES})
+    return found
 
 
 def applications(conn: Connection, name: str | None = None) -> list[Application]:
@@ -126,7 +155,10 @@ def applications(conn: Connection, name: str | None = None) -> list[Application]
     query = select(applied.c.id, applied.c.at, applied.c.by, applied.c.note, applied.c.changes).order_by(
         applied.c.id.desc()
     )
-    found = [Application(*row) for row in conn.execute(query)]
+    found = [
+        Application(id_, at, by, note, [change for change in changes if change["what"] != _TEMPLATES])
+        for id_, at, by, note, changes in conn.execute(query)
+    ]
     if name is None:
         return found
     mine = ((entry, [c for c in entry.changes if (c["what"], c["name"]) == ("journey", name)]) for entry in found)

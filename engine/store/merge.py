@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from engine.journey.values import TraceLine
 from engine.store import traces
-from engine.store.signals import drop_timers
+from engine.store.signals import NewSignal, drop_timers, put
 
 _PAIRS = "unnest(CAST(:gone AS bigint[]), CAST(:survivor AS bigint[])) AS p(gone, survivor)"
 
@@ -24,7 +25,7 @@ WITH standing AS (
 )
 UPDATE enrollment e SET state = 'ended', reason = 'merged', step = NULL, due_at = NULL, ended_at = :now
 FROM standing s WHERE s.id = e.id AND s.place > 1
-RETURNING e.id, s.contact_id, e.journey
+RETURNING e.id, s.contact_id, e.journey, e.event
 """)
 # Tables whose rows simply go over. Memberships and occurrences, keyed by contact, have statements of their own.
 MOVED = (
@@ -93,6 +94,7 @@ def merge(conn: Connection, survivors: Mapping[int, int], now: datetime) -> None
     ended = conn.execute(_END_DOUBLES, {**pairs, "everybody": everybody, "now": now}).all()
     if ended:
         drop_timers(conn, [row.id for row in ended])
+        put(conn, [_finished(row.contact_id, row.journey, row.event, now) for row in ended])
         line = TraceLine("", "one enrollment per journey and key", "two contacts became one", "exit merged")
         traces.write(
             conn, [traces.NewTrace(row.contact_id, row.id, row.journey, now, "merge", (line,)) for row in ended]
@@ -103,3 +105,9 @@ def merge(conn: Connection, survivors: Mapping[int, int], now: datetime) -> None
     for statement in (_MOVE_OCCURRENCES, _MOVE_ASSIGNMENTS, _MOVE_SCORES, _DROP_SCORES):
         conn.execute(statement, pairs)
     conn.execute(_EMPTY, {**pairs, "now": now})
+
+
+def _finished(contact_id: int, journey: str, event: Mapping[str, Any], now: datetime) -> NewSignal:
+    """What another journey may wait for. Here nobody knows which are applied; where none does, it opens no door."""
+    data = {"journey": journey, "reason": "merged", "properties": dict(event)}
+    return NewSignal(contact_id, "finished", now, data=data)

@@ -50,6 +50,15 @@ def has_fired(conn: Connection, journey: str, but: str) -> bool:
     return bool(conn.scalar(query, {"journey": journey, "but": but}))
 
 
+def went_out(conn: Connection, journey: str) -> tuple[datetime, int] | None:
+    """When the journey last fired for anybody, and for how many people."""
+    query = text("""
+        SELECT due_at, people FROM scheduled WHERE journey = :journey AND people > 0 ORDER BY due_at DESC LIMIT 1
+    """)
+    row = conn.execute(query, {"journey": journey}).first()
+    return (row.due_at, row.people) if row is not None else None
+
+
 def disarm(conn: Connection, journey: str, but: Collection[str] = ()) -> None:
     """Forget what is to come for the journey, except for these occurrences."""
     query = text("""

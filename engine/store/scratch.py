@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import cache
@@ -27,8 +27,8 @@ _FORGOTTEN: Final = timedelta(days=1)
 _TEMPLATE_LOCK: Final = 0x616C7574  # "alut"; held in the server's own database while a template is made and copied
 _numbers = itertools.count(1)
 
-# Nobody needs these rows after a crash.
-_HASTY: Final = {"synchronous_commit": "off"}
+# Nobody needs these rows after a crash, and all of them are in memory.
+_HASTY: Final = {"synchronous_commit": "off", "random_page_cost": "1.1"}
 
 _KEPT: Final = frozenset({"journey_version"})  # immutable, and known to compiled machines by their ids
 
@@ -45,7 +45,7 @@ def scratch_database(folder: Path, now: datetime) -> Iterator[Engine]:
     name = f"alur_scratch_{int(now.timestamp())}_{os.getpid()}_{next(_numbers)}"
     try:
         _clone_template(server.url, name, now)
-        engine = connect(make_url(server.url).set(database=name), _HASTY)
+        engine = connect(make_url(server.url).set(database=name), _HASTY, ping=False)  # a lost one is lost for good
         try:
             yield engine
         finally:
@@ -62,6 +62,22 @@ def empty(engine: Engine) -> None:
     names = [table.name for table in reversed(tables.metadata.sorted_tables) if table.name not in _KEPT]
     with engine.begin() as conn:
         conn.exec_driver_sql(";".join(f'DELETE FROM "{name}"' for name in names))  # in one round trip
+
+
+def drop_signals(engine: Engine) -> None:
+    """Empty the queue. For history that is brought in where nothing is applied yet: its signals concern nobody, and so
+    many rows that were deleted one by one would lie at the head of the queue until a vacuum.
+    """
+    with engine.begin() as conn:
+        conn.execute(text("TRUNCATE signal"))
+
+
+def tidy(engine: Engine, names: Sequence[str] = ()) -> None:
+    """What autovacuum does meanwhile where hours take hours: clear what was deleted from these tables (none: all), and count
+    what is there, so that statements are planned by it.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text(f"VACUUM (ANALYZE) {', '.join(names)}"))
 
 
 def _clone_template(server: str, name: str, now: datetime) -> None:

@@ -87,7 +87,7 @@ def _enroll(running: Running, key: ApiKey, body: Any) -> bool:
     try:
         with running.engine.begin() as conn:
             open_journey(conn, journey)
-            person = contacts.find(conn, word, running.config.organisation.country)
+            person = contacts.find(conn, word, running.settings().config.organisation.country)
             message = (key.source, message_id) if message_id is not None else None
             return enroll(conn, journey, person.id, properties, key.source, running.clock(), message)
     except UnknownNameError as error:

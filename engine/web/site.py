@@ -20,7 +20,7 @@ from engine.web.unsubscribe import unsubscribe_router
 
 def create_web(running: Running) -> FastAPI:
     """The ASGI application over a running engine. When the server stops, what has been posted is still stored."""
-    group = GroupCommit(lambda messages: ingest(running.engine, running.config, messages, running.clock()))
+    group = GroupCommit(lambda messages: ingest(running.engine, running.settings().config, messages, running.clock()))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

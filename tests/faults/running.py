@@ -36,6 +36,7 @@ CONFIG = """
     topics: [offers]
     contacts: {{fields: {{first_name: text}}}}
     prefect: {{enabled: {prefect}}}
+    webhooks: {{allow_internal: [127.0.0.1/32]}}
 """
 JOURNEY = """
     journey: welcome
@@ -76,8 +77,12 @@ class Running:
         url = self.database.url.render_as_string(hide_password=False)
         self.write(".env", f"DATABASE_URL={url}\nSECRET_KEY={'s' * 40}\nSHOP_KEY={KEY}\n")
         self.configure()
-        self.write("journeys/welcome.yaml", JOURNEY)
         self.write("templates/email/hello.mjml", MAIL)
+        self.apply("welcome", JOURNEY)
+
+    def apply(self, name: str, journey: str) -> None:
+        """The journey, beside those that are there."""
+        self.write(f"journeys/{name}.yaml", journey)
         catalog = load(self.root)
         assert not catalog.problems, catalog.problems
         apply(self.database, catalog.definitions, "Asia/Jakarta", system_clock(), by="test")

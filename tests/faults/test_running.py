@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from sqlalchemy import Engine, text
 from tests.faults.running import Running
 from tests.integration.send_runs.test_drain import Outage
 from tests.integration.send_runs.ui import eventually
+from tests.receiver import receiving
 from tests.smtp_servers import FaultyServer, Mail, RealServer
 
 Start = Callable[..., Running]
@@ -70,6 +72,56 @@ def test_killed_in_the_middle_of_two_thousand_mails_and_started_again_nobody_get
     told = json.loads(running.command("status", "--output", "json").stdout)
     (journey,) = told["journeys"]
     assert {state: count for state, count in journey["sends"].items() if count} == states
+
+
+CRM = """
+    journey: crm
+    topic: offers
+    trigger: {event: signed_up}
+    steps:
+      - id: tell
+        webhook: {url: "URL/hooks", body: {who: "{{ contact.first_name }}"}}
+      - exit: told
+"""
+
+
+def test_killed_in_the_middle_of_webhooks_each_is_repeated_under_its_key_and_none_is_lost(start: Start) -> None:
+    with RealServer() as sink, receiving() as crm:
+        killed = Event()
+        crm.linger = killed.wait
+        running = start(sink.port)
+        running.apply("crm", CRM.replace("URL", crm.url))
+        running.start()
+        running.sign_up(0, 40)
+        eventually(lambda: len(crm.asked) >= 5)
+        running.tell(signal.SIGKILL)
+        running.ended()
+        before = {one.headers["idempotency-key"] for one in crm.asked}
+        killed.set()
+        with running.database.begin() as conn:
+            assert conn.scalar(text("SELECT count(*) FROM call WHERE state = 'calling'")) >= len(before)
+            # as if a minute of the database's clock had passed
+            conn.execute(text("UPDATE call SET lease_until = clock_timestamp() - interval '1 second'"))
+        running.start()
+        eventually(lambda: told(running) == 40, 40)
+        running.tell(signal.SIGTERM)
+        assert running.ended() == 0, running.said()
+    with running.database.connect() as conn:
+        ended = conn.execute(text("SELECT DISTINCT state, status FROM call")).all()
+    assert [tuple(row) for row in ended] == [("answered", 200)]
+    times = Counter(one.headers["idempotency-key"] for one in crm.asked)
+    assert len(times) == 40
+    assert max(times.values()) == 2
+    assert {times[key] for key in before} == {2}
+    said = {(one.headers["idempotency-key"], one.body) for one in crm.asked if one.body}  # the kill may cut one short
+    assert len(said) == len({body for _, body in said}) == 40
+
+
+def told(running: Running) -> int:
+    """How many people have gone on behind the webhook."""
+    with running.database.connect() as conn:
+        query = text("SELECT count(*) FROM enrollment WHERE journey = 'crm' AND reason = 'told'")
+        return int(conn.scalar(query) or 0)
 
 
 def test_told_to_stop_it_ends_what_is_on_the_wire_gives_back_the_rest_and_another_goes_on(start: Start) -> None:

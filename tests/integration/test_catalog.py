@@ -155,13 +155,22 @@ def test_segments_that_refer_to_each_other_in_a_circle_are_refused(root: Path) -
     assert "segments/buyers.yaml:2:21: a segment can't refer to itself: buyers -> loyal -> buyers" in said(root)
 
 
-def test_a_file_that_is_a_link_out_of_the_workspace_is_not_read(
+def test_what_looks_like_a_journey_and_is_not_read_is_told(
     root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     outside = tmp_path_factory.mktemp("outside") / "evil.yaml"
     outside.write_text("journey: evil\n")
     (root / "journeys/evil.yaml").symlink_to(outside)
-    assert said(root) == []
+    (root / "journeys/folder.yaml").mkdir()
+    (root / "journeys/loud.YAML").write_text("journey: loud\n")
+    (root / "journeys/.#editing.yaml").symlink_to("ani@laptop.4711")
+    (root / "segments/old.yml").write_text("segment: old\n")
+    assert said(root) == [
+        "journeys/evil.yaml:1:1: this is a link out of the folder, and is not read: put the file itself into journeys",
+        "journeys/folder.yaml:1:1: this is no file",
+        "journeys/loud.YAML:1:1: this file is not read: call it loud.yaml",
+        "segments/old.yml:1:1: this file is not read: call it old.yaml",
+    ]
 
 
 def test_a_folder_without_config_yaml_says_what_to_do(tmp_path: Path) -> None:
@@ -208,8 +217,8 @@ def test_a_topic_that_is_taken_away_must_exist_and_a_webhook_must_be_possible_he
     )
     assert [problem.partition(".yaml:")[2] for problem in said(root)] == [
         "5:24: unknown topic 'ofers' (did you mean 'offers'?)",
-        "6:5: '10.0.0.1' is an internal address: webhooks.allow_internal in config.yaml says which of those may be called",
-        "6:5: the environment variable NEVER_SET_ANYWHERE is not set: set it, in .env for example",
+        "6:20: '10.0.0.1' is an internal address: webhooks.allow_internal in config.yaml says which of those may be called",
+        "6:47: the environment variable NEVER_SET_ANYWHERE is not set: set it, in .env for example",
     ]
     with (root / "config.yaml").open("a") as config:
         config.write("webhooks: {allow_internal: 10.0.0.0/8}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,62 @@ def test_a_journey_is_refused_at_the_word_that_is_wrong(root: Path, old: str, ne
     assert all("s3cr3t" not in line and "sk_live" not in line and "abc123" not in line for line in found)
 
 
+ASKED = "  - branch: [{when: {matched.total: lots}, do: []}, {otherwise: []}]"
+BOUGHT = "{event: order_completed, timeout: 1d}"
+
+
+@pytest.mark.parametrize(
+    ("journey_keys", "problem"),
+    [
+        ({"trigger": "{event: cart_updated, where: {event.total: {gte: lots}}}"}, "3:59: event.total is a number, found 'lots'"),
+        ({"trigger": "{where: {event.total: lots}, event: cart_updated}"}, "3:32: event.total is a number, found 'lots'"),
+        ({"entry": "{where: {event.total: lots}}"}, "4:30: event.total is a number, found 'lots'"),
+        ({"exit": "[{event: order_completed, where: {event.paid_at: lots}}]"}, "4:56: event.paid_at is an instant: "),
+        ({"exit": "[{event: order_completed, where: {entered.total: lots}}]"}, "4:56: entered.total is a number, found 'lots'"),
+        ({"exit": "[{when: {event.total: lots}}]"}, "4:29: event.total is a number, found 'lots'"),
+        ({"goal": "{event: order_completed, where: {event.day: 2026-13-01}}"}, "4:51: event.day is a date: "),
+        ({"goal": "{event: order_completed, where: {event.total.cents: 1}}"}, "4:40: 'event.total.cents': event.total is a number and has no parts"),
+        ({"exit": "[{when: {did: {event: order_completed, sum: {day: {gte: 1}}}}}]"}, "4:52: 'sum' adds up numbers; day of order_completed is a date"),
+        ({"exit": "[{when: {did: {event: cart_updated, max: {items: {gte: 1}}}}}]"}, "4:49: 'max' looks at numbers; items of cart_updated is a list"),
+        ({"exit": "[{when: {did: {event: signed_up, where: {did: {event: order_completed, where: {event.gift: perhaps}}}}}}]"}, "4:98: event.gift is true or false, found 'perhaps'"),
+        ({"steps": f"  - wait_for: {BOUGHT}\n    then: [{{wait: 1h}}]\n  - branch: [{{when: {{matched.day: soon}}, do: []}}, {{otherwise: []}}]"}, "7:35: matched.day is a date: "),
+        ({"steps": "  - wait: {until: event.total}"}, "5:19: event.total is declared as number in config.yaml; a wait needs a date or datetime"),
+    ],
+)  # fmt: skip
+def test_a_value_that_an_event_can_t_hold_by_its_declaration_is_refused_at_its_word(
+    root: Path, journey_keys: dict[str, str], problem: str
+) -> None:
+    bought = (
+        "order_completed: {properties: {order_id: text, total: number, day: date, paid_at: datetime, gift: boolean}}"
+    )
+    write(root, "config.yaml", re.sub("order_completed: .*", bought, CONFIG))
+    journey(root, **journey_keys)  # type: ignore[arg-type]
+    (told,) = said(root)
+    assert told.startswith(f"journeys/tested.yaml:{problem}")
+
+
+def test_a_segment_is_held_to_what_events_are_declared_to_carry(root: Path) -> None:
+    write(
+        root, "segments/buyers.yaml", SEGMENT.replace("order_completed}", "order_completed, where: {event.total: x}}")
+    )
+    assert said(root) == ["segments/buyers.yaml:2:60: event.total is a number, found 'x'"]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "steps"),
+    [
+        ("{event: cart_updated}", "  - branch: [{when: {event.total: 49.90}, do: []}, {otherwise: []}]"),
+        ("{event: signed_up}", "  - branch: [{when: {event.total: lots}, do: []}, {otherwise: []}]"),
+        ("{manual: true}", "  - branch: [{when: {event.total: lots}, do: []}, {otherwise: []}]"),
+        ("{event: cart_updated}", f"  - wait_for: {BOUGHT}\n  - wait_for: {{event: signed_up, timeout: 1d}}\n{ASKED}"),
+        ("{event: cart_updated}", "  - branch: [{when: {event.items.*.price: cheap}, do: []}, {otherwise: []}]"),
+    ],
+)  # fmt: skip
+def test_what_no_declaration_surely_types_is_compared_as_it_comes(root: Path, trigger: str, steps: str) -> None:
+    journey(root, trigger=trigger, steps=steps)
+    assert said(root) == []
+
+
 # T7, and its hints
 @pytest.mark.parametrize(
     ("zone", "hint"),
@@ -136,7 +193,74 @@ def test_one_bad_journey_is_refused_alone_and_every_problem_of_every_file_is_tol
     assert catalog.definitions.broken == {"first", "second"}
     places = [(problem.file, problem.line) for problem in catalog.problems]
     first, second = "journeys/first.yaml", "journeys/second.yaml"
-    assert places == [(first, 5), (first, 6), (first, 7), (second, 5), (second, 6)]
+    assert places == [(first, 5), (first, 6), (first, 7), (second, 3), (second, 5), (second, 6)]
+
+
+def test_what_is_wrong_in_a_file_hides_nothing_of_what_else_is_wrong_with_it(root: Path) -> None:
+    steps = """\
+  - wiat: 1h
+  - {send: helo, via: smss}
+  - {id: a, send: hello, via: sms, vars: {note: "{{ contact.nick }}"}}
+  - branch:
+      - when: {in_segment: [buyers, byer], contact.x: {gtt: 1}}
+        do: [{id: a, send: helo, via: sms}, {start: nowhere}]
+      - otherwise: [{wait_for: {when: {message: {step: b, was: clicked}}, timeout: soon}}, {start: tested}]
+  - branch: [{when: {message: {step: c, was: sent}}, do: []}, {otherwise: [{id: c, send: hello, via: [sms, fax]}]}]
+  - webhook: {url: https://a.example.com, body: {api_key: abc123abc123}}"""
+    journey(root, "tested", "{enters: byers}", steps=steps, topc="x", exit="[{leaves: byerz}]")
+    text = (
+        (root / "journeys/tested.yaml").read_text().replace("topic: offers", "topic: ofers\nkind: marketing\nkind: no")
+    )
+    write(root, "journeys/tested.yaml", text)
+    told = [line.removeprefix("journeys/tested.yaml:").partition(" (")[0] for line in said(root)]
+    assert [line.partition(":")[0] + line.partition(":")[2].partition(":")[2] for line in told] == [
+        "2 unknown topic 'ofers'",
+        "4 key 'kind' stands twice",
+        "5 unknown segment 'byers'",
+        "6 unknown key 'topc' in a journey",
+        "7 unknown segment 'byerz'",
+        "9 unknown step 'wiat'",
+        "10 unknown template 'helo' in templates/sms or templates/whatsapp",
+        "10 unknown channel 'smss'",
+        "11 'contact.nick' may be missing: contacts.fields in config.yaml has no 'nick'; declare it there, or write {{ contact.nick | default('..') }}",
+        "13 unknown segment 'byer'",
+        "13 unknown operator 'gtt'",
+        "14 the step id 'a' is taken by line 11; give this step an 'id' of its own",
+        "14 unknown template 'helo' in templates/sms",
+        "14 unknown journey 'nowhere'",
+        "15 unknown send step 'b'",
+        "15 expected a window such as 15m, 24h, 30d or 2w, found 'soon'",
+        "15 journeys can't start each other in a circle: tested -> tested",
+        "16 unknown channel 'fax'",
+        '17 a secret is typed in here: use an environment reference such as "${API_KEY}" in a webhook\'s url, headers or secret',
+    ]
+
+
+def test_a_secret_in_a_webhook_that_does_not_read_is_told_once(root: Path) -> None:
+    journey(root, steps="  - webhook: {url: https://a.example.com, secret: s3cr3t-typed-in, methd: PUT}")
+    assert [line.split(" ")[1:4] for line in said(root)] == [["a", "secret", "is"], ["unknown", "key", "'methd'"]]
+
+
+def test_a_broken_segment_is_told_all_that_is_wrong_with_it_too(root: Path) -> None:
+    write(
+        root,
+        "segments/buyers.yaml",
+        "segment: buyer\nnote: x\nwhere: {in_segment: [readers, nobody], contact.x: {gtt: 1}}\n",
+    )
+    write(
+        root,
+        "segments/readers.yaml",
+        "segment: readers\nwhere: {in_segment: buyers}\nwhere: {subscribed: {topic: no}}\n",
+    )
+    assert [line.removeprefix("segments/").partition(" (")[0] for line in said(root)] == [
+        "buyers.yaml:1:10: segment 'buyer' must be called 'buyers', like its file",
+        "buyers.yaml:2:1: unknown key 'note' in a segment",
+        "buyers.yaml:3:22: a segment can't refer to itself: buyers -> readers -> buyers",
+        "buyers.yaml:3:31: unknown segment 'nobody'",
+        "buyers.yaml:3:52: unknown operator 'gtt'",
+        "readers.yaml:2:21: a segment can't refer to itself: readers -> buyers -> readers",
+        "readers.yaml:3:1: key 'where' stands twice",
+    ]
 
 
 def test_journeys_that_start_each_other_in_a_circle_are_refused_all_of_them(root: Path) -> None:
@@ -148,6 +272,15 @@ def test_journeys_that_start_each_other_in_a_circle_are_refused_all_of_them(root
         ["journeys/three.yaml:3:21", "journeys can't start each other in a circle: two -> three -> one -> two"],
         ["journeys/three.yaml:5:12", "journeys can't start each other in a circle: three -> one -> two -> three"],
     ]
+
+
+def test_an_event_that_a_journey_emits_to_itself_for_ever_is_refused(root: Path) -> None:
+    journey(root, entry="{reentry: always}", steps="  - {send: hello, via: sms}\n  - emit: cart_updated")
+    assert said(root) == [
+        "journeys/tested.yaml:7:11: this event goes round for ever: tested -> tested; put a wait before it, or let entry.reentry of one of them be never or {after: ..}"
+    ]
+    journey(root, entry="{reentry: {after: 1h}}", steps="  - {send: hello, via: sms}\n  - emit: cart_updated")
+    assert said(root) == []
 
 
 # --- variables of templates and texts ---------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from engine.run.apply import apply
 from engine.run.drain import Drain
 from engine.run.incoming import Incoming
 from engine.run.ingest import ingest
+from engine.run.rehearse import Cue, rehearse
 from engine.run.settle import settle
 from engine.store import scratch
 from engine.store.database import connect, create_database, drop
@@ -103,6 +104,54 @@ def test_a_stage_can_be_emptied_and_played_anew_at_an_earlier_time(files: Desk) 
         greet(earlier, files)
         with earlier.app.engine.connect() as conn:
             assert count(conn, "enrollment") == 1
+
+
+SUBJECT = """\
+journey: subject
+topic: offers
+trigger: {event: signed_up}
+goal: {event: order_completed, within: 2d}
+steps:
+  - experiment:
+      name: line
+      variants:
+        a: {weight: 50, do: [{id: first, send: hello, via: sms}]}
+        b: {weight: 50, do: [{id: second, send: hello, via: sms}]}
+      winner: {by: goal, after: 20, confidence: 95%}
+"""
+
+
+def test_a_winner_is_decided_at_the_instant_at_which_enough_windows_have_closed(files: Desk) -> None:
+    (files.root / "journeys/subject.yaml").write_text(SUBJECT)
+    with open_rehearsal(files.root, NOON) as stage:
+        app = stage.app
+        apply(app.engine, catalog.load(files.root).definitions, app.zone, NOON, "test")
+
+        def post(who: Iterable[str], name: str) -> None:
+            said = [Incoming({"messageId": f"{name} {one}", **track(name, one)}, "test") for one in who]
+            ingest(app.engine, app.config, said, stage.clock())
+
+        def having(variant: str) -> list[str]:
+            query = (
+                "SELECT c.user_id FROM assignment a JOIN contact c ON c.id = a.contact_id WHERE a.variant = :variant"
+            )
+            with app.engine.begin() as conn:
+                return list(conn.scalars(text(query), {"variant": variant}))
+
+        cues = [
+            Cue(NOON, lambda: post((f"p{number}" for number in range(60)), "signed_up")),
+            Cue(NOON + timedelta(hours=1), lambda: post(having("b"), "order_completed")),
+            Cue(NOON + timedelta(days=3), lambda: post((f"new{number}" for number in range(10)), "signed_up")),
+        ]
+        with app.post() as office:
+            drain = Drain(office, 1)
+            with drain.opened() as run:
+                rehearse(app, stage.clock, run, cues, NOON + timedelta(days=4))
+            drain.close()
+        with app.engine.connect() as conn:
+            ((variant, at),) = conn.execute(text("SELECT variant, at FROM winner")).all()
+        assert (variant, at) == ("b", NOON + timedelta(days=2, microseconds=1))
+        assert {who for who in having("b") if who.startswith("new")} == {f"new{number}" for number in range(10)}
 
 
 def test_links_in_rehearsed_messages_open_nothing(files: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import make_url
 
 from engine.config import MASK, Config, EventContract, Organisation, Rate, Topic, WriteKey, read_config, show
 
@@ -52,8 +53,8 @@ prefect: {enabled: false, api_url: "http://127.0.0.1:4200/api"}
 """
 
 
-def read(text: str) -> Config:
-    config, problems = read_config(text.encode(), "config.yaml", ENVIRONMENT)
+def read(text: str, **environment: str) -> Config:
+    config, problems = read_config(text.encode(), "config.yaml", ENVIRONMENT | environment)
     assert problems == []
     assert config is not None
     return config
@@ -144,7 +145,7 @@ def test_text_from_the_environment_is_not_looked_at_for_references_again() -> No
         ("web: {host: 'a${'}", "3:13: '${' is no reference: write ${NAME} or ${NAME:-default}"),
         ("web: {api_keys: {crm: {key: typed-in, scope: enroll}}}", "3:29: a secret is typed in here: use an environment reference such as ${CRM_KEY}"),
         ("web: {api_keys: {crm: {key: '${OLD_KEY}', scope: [enrol]}}}", "3:51: unknown scope 'enrol' (did you mean 'enroll'?)"),
-        ("web: {api_keys: {crm: {key: '${OLD_KEY}', scope: []}}}", "3:50: expected a list of one of enroll, read with at least 1 item(s)"),
+        ("web: {api_keys: {crm: {key: '${OLD_KEY}', scope: []}}}", "3:50: expected one of enroll, read, or a list of such, found an empty list"),
         ("delivery: {holdout: 10}", "3:21: expected a percentage such as 10%, found '10' (write 10%)"),
         ("retention: {}", "3:1: 'retention' is not supported yet"),
         ("value: {}", "3:1: 'value' is not supported yet"),
@@ -154,6 +155,8 @@ def test_text_from_the_environment_is_not_looked_at_for_references_again() -> No
         ("contacts: {fields: {city: string}}", "3:27: unknown field type 'string' (one of: text, number, boolean, date, datetime, list)"),
         ("segments: {refresh: 1mo}", "3:21: '1mo': months have no fixed length here; write days, e.g. 30d"),
         ("database: {url: 'mysql://x/y'}", "3:17: expected a URL such as postgresql://alur:${DATABASE_PASSWORD}@localhost:5432/alur; Alur works with PostgreSQL only"),
+        ("database: {url: 'postgresql+asyncpg://x/y'}", "3:17: expected a URL such as postgresql://alur:${DATABASE_PASSWORD}@localhost:5432/alur; Alur works with PostgreSQL only"),
+        ("database: {url: 'postgresql://db:port/alur'}", "3:17: expected a URL such as postgresql://alur:${DATABASE_PASSWORD}@localhost:5432/alur"),
         ("organisation: {name: x}", "3:1: key 'organisation' stands twice (first on line 1)"),
         ("web: {write_keys: {a: {key: ${SHOP_KEY}, scope: server}, b: {key: ${SHOP_KEY}, scope: server}}}", "3:58: 'b' has the same key as 'a': give each its own"),
         ("web: {write_keys: {a: {key: ${OLD_KEY}, scope: server}}, api_keys: {b: {key: ${OLD_KEY}, scope: read}}}", "3:69: 'b' has the same key as 'a': give each its own"),
@@ -229,6 +232,20 @@ def test_a_url_of_the_database_without_a_password_or_wholly_from_the_environment
     assert read(LEAST + "database: {url: 'postgresql://db/alur'}").database_url == "postgresql://db/alur"
     assert read(LEAST + "database: {url: '${DATABASE_URL}'}").database_url == ENVIRONMENT["DATABASE_URL"]
     assert read(LEAST + "database: {url: '${UNSET:-}'}").database_url is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://", "postgres:///alur?host=/run/postgresql", "postgresql+psycopg://alur@[::1]:5432/alur",
+        "postgresql://alur:@db/alur", "postgresql://alur:a%40b@db/alur?sslmode=require", "postgresql://alur:a:b/c#d?e@db/alur",
+    ],
+)  # fmt: skip
+def test_a_url_of_the_database_is_taken_as_sqlalchemy_takes_it_its_password_masked(url: str) -> None:
+    config = read(LEAST + "database: {url: '${DATABASE_URL}'}", DATABASE_URL=url)
+    read_by_it = make_url(url)
+    shown = make_url(show(config)["database"]["url"])
+    assert shown == read_by_it.set(password="***" if read_by_it.password is not None else None)
 
 
 def test_all_problems_are_reported_in_one_go_in_file_order() -> None:

@@ -132,9 +132,14 @@ def test_a_byte_order_mark_is_passed_over() -> None:
         ("a: *x", "f.yaml:1:4: alias '*x' is not allowed: write the value out"),
         (
             "a: !!str 1",
-            "f.yaml:1:4: tag 'tag:yaml.org,2002:str' is not allowed: remove it, the type follows from the field",
+            "f.yaml:1:4: tag '!!str' is not allowed: remove it, the type follows from the field",
         ),
         ("a: ! 1", "f.yaml:1:4: tag '!' is not allowed: remove it, the type follows from the field"),
+        ("a: !<x:y> 1", "f.yaml:1:4: tag '!<x:y>' is not allowed: remove it, the type follows from the field"),
+        (
+            "a: {{ b }}",
+            "f.yaml:1:5: a key must be a word, not a list or mapping; put a text that begins with '{{' in quotes",
+        ),
         ("%YAML 1.2\n---\na: 1", "f.yaml:1:1: directive '%YAML' is not allowed: remove it"),
         ("%FOO\n---\na: 1", "f.yaml:1:1: directive '%FOO' is not allowed: remove it"),
         ("a: 1\n---\nb: 2", "f.yaml:2:1: a second document begins here: one file holds one"),

@@ -140,8 +140,7 @@ class _Arms:
             if item.key("otherwise") is not None and number != len(node.items) - 1:
                 reader.refuse(item, "'otherwise' must be the last arm: those after it are never reached")
             arms.append(_read_arm(item, reader, f"{self.path}.branch.{number}", self.steps))
-        last = node.items[-1] if node.items else None
-        if not (isinstance(last, MappingNode) and last.key("otherwise") is not None):
+        if not any(isinstance(item, MappingNode) and item.key("otherwise") is not None for item in node.items):
             return reader.refuse(node, "branch lacks 'otherwise' (the steps when no arm holds; may be an empty list)")
         if len(node.items) < 2:
             return reader.refuse(node, "branch lacks an arm {when, do} before 'otherwise'")

@@ -83,6 +83,11 @@ class RepeatState(Placed):
     def question_path(self) -> str:
         return f"{self.path}.repeat.while"
 
+    @property
+    def by_calendar(self) -> bool:
+        """Whether its rounds come at a time of the person's clock."""
+        return self.rounds.every is not None and not self.rounds.every.seconds
+
     def label(self) -> str:
         return f"repeat {self.rounds.label()}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from engine.document import Mapping as MappingNode
-from engine.document import Node, Scalar
+from engine.document import Node, Scalar, node_at
 from engine.grammar import INVALID, NAME, SCALAR, Choice, Field, ListOf, Reader, Shape, shown
 from engine.journey.steps.base import (
     ON_FAILURE,
@@ -109,8 +109,10 @@ def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> A
     if values is INVALID:
         return INVALID
     via = values["via"]
-    if len(set(via)) != len(via):
-        return reader.refuse(node.get("via") or node, "a channel stands twice in 'via'")
+    twice = next((number for number, channel in enumerate(via) if channel in via[:number]), None)
+    if twice is not None:
+        at = node_at(node, f"via.{twice}") or node
+        return reader.refuse(at, f"channel '{via[twice]}' stands in 'via' twice")
     return Send(
         values["id"] or values["send"],
         Spot(path, node.line, node.column),

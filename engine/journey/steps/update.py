@@ -168,13 +168,13 @@ def _new_value(key: Scalar, node: Node, parts: tuple[str, ...], reader: Reader) 
     if parts[0] in COLUMNS:
         column: str | Invalid = (ZONE if parts[0] == "timezone" else _LANGUAGE).read(node, reader)
         return column
-    if isinstance(node, Sequence) or reader.fields.get(".".join(parts)) == "list":
+    if isinstance(node, Sequence) or reader.declared.fields.get(".".join(parts)) == "list":
         return _list(key, node, parts, reader)
     return _value(node, key, reader)
 
 
 def _sum(key: Scalar, node: MappingNode, parts: tuple[str, ...], reader: Reader) -> AddTo | Invalid:
-    declared = reader.fields.get(".".join(parts))
+    declared = reader.declared.fields.get(".".join(parts))
     if node.key("add") is None:
         return reader.refuse(node, f"expected a value for {key.text} or {{add: NUMBER}}, found a mapping")
     values: dict[str, int | float] | Invalid = _ADD.read(node, reader)
@@ -187,7 +187,7 @@ def _sum(key: Scalar, node: MappingNode, parts: tuple[str, ...], reader: Reader)
 
 
 def _list(key: Scalar, node: Node, parts: tuple[str, ...], reader: Reader) -> Plain | Invalid:
-    declared = reader.fields.get(".".join(parts))
+    declared = reader.declared.fields.get(".".join(parts))
     if declared not in (None, "list"):
         return reader.refuse(node, f"{key.text} is declared as {declared} in config.yaml, found a list")
     items = node.items if isinstance(node, Sequence) else (node,)
@@ -197,7 +197,7 @@ def _list(key: Scalar, node: Node, parts: tuple[str, ...], reader: Reader) -> Pl
 
 
 def _value(node: Node, key: Scalar, reader: Reader) -> str | int | float | bool | Invalid:
-    declared = reader.fields.get(key.text.removeprefix("contact."))
+    declared = reader.declared.fields.get(key.text.removeprefix("contact."))
     if not isinstance(node, Scalar) or node.value is None:
         return reader.refuse(node, f"expected one value for {key.text}, found {shown(node)}")
     operand = read_operand(node, reader, key.text, declared)

@@ -168,8 +168,11 @@ class _FieldType:
             return reader.refuse(node, f"expected {self.expected}, found {shown(node)}")
         if "*" in node.text.split("."):
             return reader.refuse(node, f"'{node.text}' is a list; one value is needed here")
-        declared = reader.fields.get(node.text.removeprefix("contact."))
-        if node.text.startswith("contact.") and declared not in (None, "date", "datetime"):
+        root, _, path = node.text.partition(".")
+        events = reader.declared.events
+        types = reader.declared.fields if root == "contact" else events.get(reader.started_by or "", {})
+        declared = types.get(path)
+        if declared not in (None, "date", "datetime"):
             return reader.refuse(
                 node, f"{node.text} is declared as {declared} in config.yaml; a wait needs a date or datetime"
             )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from engine.audience.condition import Condition, ConditionType, SegmentUse
 from engine.audience.event_match import EVENT_MATCH_FIELDS, EventMatch
+from engine.audience.kind import TestedShape
 from engine.document import Mapping as MappingNode
-from engine.document import Node
+from engine.document import Node, Scalar, Sequence
 from engine.grammar import INVALID, Choice, Field, Reader, Shape, any_of, shown
 from engine.journey.steps.base import (
     Ask,
@@ -142,11 +144,12 @@ class AwaitedType:
 
 
 _TIMEOUT = {"timeout": Field(WINDOW, "when to go on without it", required=True, example="23h")}
-_WHEN = Shape("wait_for", {"when": Field(ConditionType(), "the condition", required=True), **_TIMEOUT})
+_KINDS = ("event", "when")
+_WHEN = Shape("wait_for", {"when": Field(ConditionType(), "the condition", required=True), **_TIMEOUT}, kinds=_KINDS)
 _SINCE = Field(
     Choice(("arrival", "entry"), "start"), "from when events count: arrival here, or entry", default="arrival"
 )
-_EVENT = Shape("wait_for", {**EVENT_MATCH_FIELDS, **_TIMEOUT, "since": _SINCE})
+_EVENT = TestedShape("wait_for", {**EVENT_MATCH_FIELDS, **_TIMEOUT, "since": _SINCE}, kinds=_KINDS)
 
 
 def _shape(path: str, steps: StepsReader) -> Shape:
@@ -168,6 +171,23 @@ def _read(node: MappingNode, reader: Reader, path: str, steps: StepsReader) -> A
     awaited: Awaited = values["wait_for"]
     name = values["id"] or (awaited.match.name if awaited.match else "")
     return WaitFor(name, Spot(path, node.line, node.column), awaited, values["then"], values["otherwise"])
+
+
+def awaited_events(node: Node) -> Iterator[str]:
+    """The events that a `wait_for` anywhere under the node names, as far as they are names; judged before it is read."""
+    match node:
+        case MappingNode():
+            awaited = node.get("wait_for")
+            event = awaited.get("event") if isinstance(awaited, MappingNode) else None
+            if isinstance(event, Scalar):
+                yield event.text
+            for _, value in node:
+                yield from awaited_events(value)
+        case Sequence():
+            for item in node.items:
+                yield from awaited_events(item)
+        case Scalar():
+            pass
 
 
 KIND = StepKind(

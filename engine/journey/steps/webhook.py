@@ -74,23 +74,24 @@ class Webhook(Straight):
         return Go(self.next, wanted="the end of the webhook", found=dict(signal.data), why=state)
 
 
-def faults(request: Request, environment: Mapping[str, str], allowed: Collection[Network]) -> Iterator[str]:
-    """What keeps the request from being made in this workspace, each in a sentence: variables that are not set, and an
-    internal address that is named outright. Where a name leads is looked at when it is called.
+def faults(request: Request, environment: Mapping[str, str], allowed: Collection[Network]) -> Iterator[tuple[str, str]]:
+    """What keeps the request from being made in this workspace, each under its key, in a sentence: variables that are not
+    set, and an internal address that is named outright. Where a name leads is looked at when it is called.
     """
-    texts = (request.url, *(value for _, value in request.headers), request.secret or "")
-    for text in texts:
+    headers = ((f"headers.{name}", value) for name, value in request.headers)
+    for key, text in (("url", request.url), *headers, ("secret", request.secret or "")):
         try:
             fill_in(text, environment)
         except LookupError as error:
-            yield str(error.args[0])
+            yield key, str(error.args[0])
     host = urlsplit(request.url).hostname if not references(request.url) else None
     try:
         internal = host is not None and is_internal(ip_address("127.0.0.1" if host == "localhost" else host), allowed)
     except ValueError:  # a name
         internal = False
     if internal:
-        yield f"'{host}' is an internal address: webhooks.allow_internal in config.yaml says which of those may be called"
+        allow = "webhooks.allow_internal in config.yaml says which of those may be called"
+        yield "url", f"'{host}' is an internal address: {allow}"
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ from engine.run.ingest import ingest
 from engine.run.settle import settle
 
 ALUR = Path(sys.executable).parent / "alur"
+HEAVY = {"sqlalchemy", "psycopg", "alembic", "fastapi", "uvicorn", "prefect", "apscheduler"}
+"""What work on files alone must not load: the database, the web, Prefect."""
 CONFIG = """
     organisation: {name: Toko Alur, postal_address: "Jl. Kopi 1, Jakarta", timezone: Asia/Jakarta, locale: id, country: ID}
     database: {url: "${DATABASE_URL}"}
@@ -162,3 +164,19 @@ def start(*arguments: str, cwd: Path | None = None, **environment: str) -> Done:
         timeout=120,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def modules(*arguments: str) -> set[str]:
+    """The modules that a process has loaded once the command has ended well."""
+    check = f"""
+import sys
+from engine.cli.program import run_program
+try:
+    run_program({arguments!r})
+except SystemExit as end:
+    assert not end.code, end.code
+print()
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.splitlines()[-1].split())

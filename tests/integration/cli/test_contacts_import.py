@@ -54,6 +54,15 @@ def test_a_dry_run_says_what_would_be_left_out_and_writes_nothing(desk: Desk) ->
     assert _import(desk, GOOD, "--dry-run").code == 0
 
 
+def test_a_time_zone_that_does_not_exist_is_kept_counted_and_passed_over(desk: Desk) -> None:
+    _import(desk, "user_id,timezone\nani,Mars/Phobos\nbudi,Asia/Makassar\n")
+    assert desk.alur("status", "--output", "json").json["queue"]["unreal_zones"] == 1
+    assert "People whose time zone does not exist: 1 (Asia/Jakarta counts)\n" in desk.alur("status").out
+    assert "timezone   Mars/Phobos\n" in (told := desk.alur("contacts", "show", "ani").out)
+    assert "Times in Asia/Jakarta: there is no time zone 'Mars/Phobos'." in told
+    assert desk.alur("contacts", "show", "budi").out.endswith("Times in Asia/Makassar.\n")
+
+
 def test_importing_never_gives_back_a_consent_that_was_taken_back(desk: Desk) -> None:
     _import(desk, GOOD)
     desk.clock.move_to(system_clock())
@@ -107,7 +116,7 @@ def test_a_long_import_says_how_far_it_is_in_plain_lines_where_nobody_watches(de
 def test_a_file_that_is_missing_is_a_wrong_call(desk: Desk) -> None:
     done = desk.alur("contacts", "import", str(desk.root / "nowhere.csv"))
     assert done.code == 2
-    assert "does not exist" in done.err
+    assert "does not exist" in " ".join(done.err.replace("│", " ").split())  # the box breaks lines
 
 
 def test_byte_order_mark_and_windows_line_ends_do_no_harm(desk: Desk, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.cli.desk import Desk, identify
+from tests.integration.cli.desk import CONFIG, Desk, identify
 
 REWARD = """
     journey: reward
@@ -13,6 +13,13 @@ REWARD = """
     entry: {where: {contact.points: {gte: 50}}}
     steps:
       - wait: 1d
+"""
+SALE = """
+    journey: sale
+    topic: offers
+    trigger: {manual: true}
+    steps:
+      - {id: hello, send: hello, via: sms}
 """
 
 
@@ -101,3 +108,29 @@ def test_status_tells_when_a_schedule_comes_next(shop: Desk) -> None:
     assert (row["journey"], row["last"], row["missed"]) == ("weekly", None, 0)
     assert row["next"] is not None
     assert "weekly" in shop.alur("status").out.partition("Schedules, broadcasts and backfills")[2]
+
+
+def test_until_somebody_works_why_says_that_it_waits(shop: Desk) -> None:
+    shop.settles(minutes=5)
+    assert shop.alur("why", "budi", "--replay").out == "Nothing has been decided yet.\n"
+    shop.alur("enroll", "reward", "--contact", "budi")
+    waiting, enrolled = shop.alur("why", "budi").out.splitlines()[-2:]
+    assert waiting == "Waits to be taken up by `alur run` or `alur work`:"
+    assert enrolled.endswith("  reward: somebody enrolled them")
+    assert [each["kind"] for each in shop.alur("why", "budi", "--output", "json").json["waiting"]] == ["manual"]
+    shop.settles(minutes=5)
+    assert "Waits to be" not in shop.alur("why", "budi").out
+    assert "reward: somebody enrolled them" in shop.alur("why", "budi").out
+
+
+def test_a_decision_is_made_again_as_it_was_whatever_config_says_now(shop: Desk) -> None:
+    shop.write("config.yaml", CONFIG + "    delivery: {holdout: 40%, priority: 80}\n")
+    shop.write("journeys/sale.yaml", SALE)
+    assert shop.alur("apply", "--yes").code == 0
+    for person in ("ani", "budi", "citra"):
+        shop.alur("enroll", "sale", "--contact", person)
+    shop.settles(minutes=5)
+    shop.write("config.yaml", CONFIG)
+    for person in ("ani", "budi", "citra"):
+        again = shop.alur("why", person, "--replay", "--output", "json").json
+        assert {each["result"] for each in again} == {"same"}

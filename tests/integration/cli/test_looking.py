@@ -165,6 +165,7 @@ def test_status_is_readable(town: Desk) -> None:
     assert "Waiting to be sent: nothing" in text
     assert "Held: nothing" in text
     assert "1 accepted" in text
+    assert max(map(len, text.partition("Waiting, withheld")[0].splitlines())) <= 80
     assert text.splitlines()[-1].endswith(" in Asia/Jakarta")
 
 
@@ -222,6 +223,21 @@ def test_draw_prints_mermaid_or_writes_a_file(town: Desk) -> None:
         assert (done.code, done.out, done.err) == (0, "", f"drew welcome into {file}\n")
     assert ET.fromstring(picture.read_text()).tag == "{http://www.w3.org/2000/svg}svg"
     assert text.read_text() == mermaid
+
+
+@pytest.mark.parametrize("live", [(), ("--live",)], ids=["files", "live"])
+def test_without_a_name_draw_says_which_there_are_and_draws_all_into_a_folder(
+    town: Desk, live: tuple[str, ...]
+) -> None:
+    done = town.alur("draw", *live)
+    assert (done.code, done.out) == (2, "")
+    assert "name one of welcome; or draw all of them into a folder, with -o DIR" in " ".join(
+        done.err.replace("│", " ").split()
+    )
+    folder = town.root / "pictures"
+    drawn = town.alur("draw", *live, "-o", str(folder))
+    assert (drawn.code, drawn.err) == (0, f"drew welcome into {folder / 'welcome.svg'}\n")
+    assert ("entered" in (folder / "welcome.svg").read_text()) is bool(live)
 
 
 def test_draw_refuses_other_kinds_of_files_as_a_wrong_call(town: Desk) -> None:

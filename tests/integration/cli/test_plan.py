@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from textwrap import dedent
 
 import pytest
 from sqlalchemy import text
 
-from tests.integration.cli.desk import WELCOME, Desk, identify, track
+from tests.integration.cli.desk import CONFIG, WELCOME, Desk, identify, track
 
 CONSENT = {"consent": ["offers"]}
 EDITED = WELCOME.replace("wait: 1d", "wait: 2d")
@@ -81,8 +83,109 @@ def test_a_template_that_wants_what_a_running_version_lacks_is_refused(waiting: 
     done = waiting.alur("plan")
     assert done.code == 1
     assert "the template 'hello' wants vars.code, and the version" in done.err
-    assert "gives 'again' no such variable" in done.err
+    assert "the step's vars have no 'code'" in done.err
     assert "'hello' no such" not in done.err  # that message is behind everybody
+
+
+@pytest.mark.parametrize(
+    ("shows", "why"),
+    [
+        ("event.total", "events.signed_up in config.yaml has no 'total'"),
+        ("matched.total", "not everybody who comes here has met the event of a wait_for"),
+    ],
+)
+def test_a_running_version_is_held_to_the_same_data_as_the_files(waiting: Desk, shows: str, why: str) -> None:
+    events = "{signed_up: {properties: {plan: text}}, order_completed: {properties: {total: number}}}"
+    waiting.write("config.yaml", f"{dedent(CONFIG)}events: {events}\n")
+    waiting.write("templates/sms/hello.txt", f"Halo {{{{ {shows} }}}}\n")
+    source = welcome().replace("{event: signed_up, where: {event.plan: {exists: true}}}", "{event: order_completed}")
+    met = "- wait_for: {event: order_completed, timeout: 1d}\n        otherwise: [{exit: none}]\n      - {id: hello"
+    waiting.write("journeys/welcome.yaml", source.replace("- {id: hello", met))
+    done = waiting.alur("plan")
+    assert "problem" not in done.err, done.err
+    (refused,) = [line for line in done.err.splitlines() if line.startswith("refused: ")]
+    assert f"the template 'hello' wants {shows}, and the version " in refused
+    assert why in refused
+
+
+def test_a_version_that_config_yaml_no_longer_lets_anybody_read_is_told(waiting: Desk) -> None:
+    where = "{event: signed_up, where: {event.plan: {exists: true}}}"
+    typed = where.replace("{exists: true}", "pro")
+    waiting.write("journeys/welcome.yaml", welcome().replace(where, typed))
+    assert waiting.alur("apply", "--yes").code == 0
+    waiting.takes(track("signed_up", "ani", plan="pro"), track("signed_up", "dewi", plan="pro"))
+    waiting.settles(seconds=1)
+    waiting.write("config.yaml", f"{dedent(CONFIG)}events: {{signed_up: {{properties: {{plan: number}}}}}}\n")
+    waiting.write("journeys/welcome.yaml", welcome(wait="2d"))
+    (warned,) = [line for line in lines(waiting) if "can't be read" in line]
+    assert warned.startswith("warning: journey 'welcome': 1 person stands on the version ")
+    assert "journeys/welcome.yaml:3:49: event.plan is a number, found 'pro'" in warned
+
+
+def test_templates_that_have_changed_since_the_last_apply_are_listed(waiting: Desk) -> None:
+    assert not any("template" in line for line in lines(waiting))
+    waiting.write("templates/sms/hello.txt", "Hai {{ contact.first_name }}\n")
+    waiting.write("templates/sms/other.txt", "Baru\n")
+    done = waiting.alur("plan")
+    assert done.err == "nothing to apply: what runs is what the files say\n"
+    assert [" ".join(line.split()) for line in done.out.splitlines() if "template" in line] == [
+        "changed template templates/sms/hello.txt goes out as it is now; sent by welcome",
+        "new template templates/sms/other.txt no journey sends it",
+    ]
+    waiting.write("journeys/welcome.yaml", welcome(wait="2d"))
+    (change, *templates) = json.loads(waiting.alur("plan", "--output", "json").out)["changes"]
+    assert (change["name"], [each["name"] for each in templates]) == (
+        "welcome",
+        ["templates/sms/hello.txt", "templates/sms/other.txt"],
+    )
+    assert waiting.alur("apply", "--yes").err == "applied: 1 changed journey\n"
+    assert lines(waiting) == []
+    (waiting.root / "templates/sms/other.txt").unlink()
+    assert [line.split()[0] for line in lines(waiting) if "other.txt" in line] == ["removed"]
+    assert all("template" not in change["what"] for each in entries(waiting) for change in each["changes"])
+
+
+def entries(desk: Desk) -> list[dict[str, list[dict[str, str]]]]:
+    found: list[dict[str, list[dict[str, str]]]] = json.loads(desk.alur("history", "--output", "json").out)
+    return found
+
+
+SALE = """
+    journey: sale
+    topic: offers
+    trigger: {at: "AT", segment: vip}
+    steps:
+      - {send: hello, via: sms}
+"""
+
+
+def test_a_broadcast_that_is_past_or_has_gone_out_gets_a_warning(desk: Desk) -> None:
+    start = desk.clock()
+
+    def sale(hours: float, more: str = "") -> str:
+        at = start + timedelta(hours=hours)
+        return dedent(SALE).replace("AT", at.isoformat(timespec="seconds")) + more
+
+    def warned() -> list[str]:
+        return [line for line in lines(desk) if line.startswith("warning: ") and "signed_up" not in line]
+
+    desk.takes(identify("ani", phone="+6281234567890", points=200, **CONSENT))
+    desk.write("journeys/sale.yaml", sale(-1))
+    (past,) = warned()
+    assert past.startswith("warning: nobody will enter: its instant, ")
+    desk.write("journeys/sale.yaml", sale(1))
+    assert warned() == []
+    assert desk.alur("apply", "--yes").code == 0
+    desk.settles(hours=2)
+    desk.write("journeys/sale.yaml", sale(3))
+    (gone,) = warned()
+    assert gone.startswith("warning: this broadcast has gone out at ")
+    assert gone.endswith(
+        "to 1 person: it does not go out again, whatever its 'at' says, unless entry.reentry lets people come back"
+    )
+    desk.write("journeys/sale.yaml", sale(3, "entry: {reentry: always}\n"))
+    (again,) = warned()
+    assert again.endswith("to 1 person, and goes out again: entry.reentry lets people come back")
 
 
 def test_a_broadcast_says_whom_it_lets_in_without_those_who_could_not_be_reached(desk: Desk) -> None:
@@ -133,6 +236,22 @@ def test_a_backfill_counts_once_and_an_event_nobody(desk: Desk) -> None:
 def test_an_event_that_never_came_gets_a_warning(desk: Desk) -> None:
     desk.takes(track("signed_in", "ani"))
     assert any("no event 'signed_up' is among the last" in line for line in lines(desk))
+
+
+def test_a_key_that_the_trigger_does_not_give_gets_a_warning(desk: Desk) -> None:
+    desk.write(
+        "journeys/welcome.yaml",
+        """
+        journey: welcome
+        topic: offers
+        trigger: {event: signed_up}
+        goal: {event: bought, key: event.cart_id}
+        steps:
+          - wait_for: {event: bought, key: event.cart_id, timeout: 1d}
+        """,
+    )
+    told = [line for line in lines(desk) if "gives no key" in line]
+    assert [line.partition("'")[2].partition("'")[0] for line in told] == ["goal", "bought"]
 
 
 def test_a_kept_plan_is_applied_as_it_is_and_without_a_question(waiting: Desk) -> None:

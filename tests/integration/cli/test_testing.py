@@ -288,6 +288,20 @@ def test_what_can_not_be_played_is_an_error_that_says_where(files: Desk) -> None
     assert "contact.phone" in item["failures"][0]
 
 
+def test_people_who_go_in_and_out_of_a_segment_for_ever_are_an_error_and_no_endless_wait(files: Desk) -> None:
+    files.write("segments/gold.yaml", "segment: gold\nwhere: {contact.tier: gold}\n")
+    head = "topic: offers\nentry: {reentry: always}\nsteps: "
+    up = f"journey: up\ntrigger: {{leaves: gold}}\n{head}[{{update: {{contact.tier: gold}}}}]\n"
+    files.write("journeys/up.yaml", up)
+    down = f"journey: welcome\ntrigger: {{enters: gold}}\n{head}[{{update: {{contact.tier: none}}}}]"
+    given = '{at: "2026-03-01T14:00:00+07:00", identify: {tier: gold}}'
+    write(files, f"\n  - {{name: round, contact: {ANI}, given: [{given}], expect: [{{entries: 1}}]}}", journey=down)
+    done = files.alur("test", "--output", "json")
+    (item,) = done.json
+    assert item["outcome"] == "error"
+    assert "go in and out of segments without end at 2026-03-01T07:00:00+00:00" in item["failures"][0]
+
+
 def test_a_hundred_tests_take_less_than_half_a_minute(files: Desk) -> None:
     write(files, *(ROAD.replace("two greetings", f"number {number}") for number in range(100)))
     began = monotonic()

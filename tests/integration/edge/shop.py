@@ -50,13 +50,14 @@ class Shop:
     engine: Engine
     config: Config = field(default_factory=shop_config)
     now: datetime = NOON
+    edited: Config | None = None  # config.yaml as it stands since the process began
     _ids: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def clock(self) -> datetime:
         return self.now
 
     def settings(self) -> Standing:
-        return Standing(self.config, "")
+        return Standing(self.edited or self.config, "")
 
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)

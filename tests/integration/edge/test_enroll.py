@@ -40,7 +40,7 @@ def test_a_person_enters_with_what_the_app_hands_over_once_per_message_id(ready:
     answers = [post(site, **said) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200] * 3
     assert [answer.json()["duplicate"] for answer in answers] == [False, True, True]
-    advance(ready.engine, Machines({}), "UTC", ready.now)
+    advance(ready.engine, Machines(), "UTC", ready.now)
     assert [tuple(row) for row in ready.rows("SELECT state, event FROM enrollment")] == [("active", {"total": 5})]
     assert post(site, journey="reward", userId="ani").json() == {"success": True, "duplicate": False}
 

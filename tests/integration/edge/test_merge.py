@@ -12,6 +12,7 @@ from engine.run.feedback import unsubscribe
 from engine.store.merge import MOVED
 from engine.tables import metadata
 from tests.integration.edge.shop import Shop
+from tests.integration.run.town import Town
 
 
 def _two(shop: Shop) -> tuple[int, int]:
@@ -73,6 +74,30 @@ def test_of_two_active_enrollments_the_older_stays_and_the_other_exits_merged(sh
     assert [row.enrollment_id for row in shop.rows("SELECT enrollment_id FROM signal WHERE kind = 'timer'")] == [older]
     (trace,) = shop.rows("SELECT * FROM trace")
     assert (trace.enrollment_id, trace.contact_id, trace.data["signal"]) == (younger, ani, "merge")
+
+
+def test_the_end_of_the_younger_one_starts_journeys_that_wait_for_it_with_what_was_its_event(shop: Shop) -> None:
+    town = Town(shop.engine, shop.now)
+    town.apply(
+        "journey: cart\ntopic: offers\ntrigger: {event: cart_updated}\nsteps: [{wait: 1d}]",
+        "journey: any_end\ntopic: offers\ntrigger: {finished: cart}\nsteps: [{wait: 1d}]",
+        "journey: merged\ntopic: offers\ntrigger: {finished: cart, reason: merged}\nsteps: [{wait: 1d}]",
+        "journey: bought\ntopic: offers\ntrigger: {finished: cart, reason: completed}\nsteps: [{wait: 1d}]",
+    )
+    visitor, ani = _two(shop)
+    for who, cart in ((visitor, "old"), (ani, "new")):
+        town.does(who, "cart_updated", cart_id=cart)
+        town.later(hours=1)
+        town.settle()
+    shop.now = town.now
+    _sign_in(shop)
+    town.settle()
+    passages = town.enrollments("journey", "contact_id", "state", "reason", "event")
+    assert sorted(row for row in passages if row[0] != "cart") == [
+        ("any_end", ani, "active", None, {"cart_id": "new"}),
+        ("merged", ani, "active", None, {"cart_id": "new"}),
+    ]
+    assert [row[1:4] for row in passages if row[0] == "cart"] == [(ani, "active", None), (ani, "ended", "merged")]
 
 
 def test_enrollments_under_different_keys_and_ended_ones_all_move(shop: Shop) -> None:

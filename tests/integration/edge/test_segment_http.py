@@ -7,12 +7,14 @@ import gzip
 import json
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import requests
 import segment.analytics
 
+from engine.config import Topic
 from tests.integration.edge.shop import BROWSER_KEY, SERVER_KEY, Shop
 
 
@@ -96,6 +98,15 @@ def test_imported_events_start_nothing(shop: Shop, site: str) -> None:
 
 def test_a_browser_key_may_not_import(shop: Shop, site: str) -> None:
     _assert_refused(_post(site, "/v1/import", {"batch": []}, _basic(f"{BROWSER_KEY}:")), 403, "forbidden")
+
+
+def test_a_topic_that_config_yaml_has_since_a_minute_ago_is_known(shop: Shop, site: str) -> None:
+    body = {"userId": "ani", "traits": {"consent": ["workshops"]}}
+    _post(site, "/v1/identify", body)
+    shop.edited = replace(shop.config, topics={**shop.config.topics, "workshops": Topic("workshops")})
+    _post(site, "/v1/identify", body)
+    assert shop.value("SELECT count(*) FROM dead_letter") == 1
+    assert {topic for topic, _ in shop.holding()} == {"workshops"}
 
 
 def test_a_browser_key_gives_no_consent(shop: Shop, site: str) -> None:

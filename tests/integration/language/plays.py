@@ -149,7 +149,7 @@ def _duties(app: App, run: SendRun, *, refreshing: bool) -> Any:
     """All that is due; gives when the next thing is."""
     now = app.clock()
     if refreshing:
-        refresh(app.engine, app.config.fields, app.zone, now)
+        refresh(app.engine, app.config.declared, app.zone, now)
     while True:
         done = occurrences.fire(app.engine, app.machines, app.zone, now)
         done += schedule.fire(app.engine, app.machines, app.zone, now, most=1)

@@ -112,3 +112,33 @@ def test_C22_who_leaves_a_segment_and_comes_back_gets_no_second_message_unless_r
     for day, tier in ((1, "gold"), (2, "none"), (3, "gold"), (4, "none")):
         said.append(_saying("identify", start + timedelta(days=day), traits={"tier": tier}))
     assert _sent(theatre, Scenario(start, {"tested": source}, tuple(said))) == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "expected"),
+    [
+        ("Asia/Jayapura", "2026-03-02T23:00:00Z"),  # its morning comes two hours sooner
+        ("Europe/Berlin", "2026-03-02T16:00:00Z"),  # where it is afternoon: at once
+        ("America/New_York", "2026-03-02T16:00:00Z"),
+        ("Asia/Kolkata", "2026-03-03T02:30:00Z"),
+    ],
+)
+@pytest.mark.parametrize("how", ["identify", "update"])
+def test_quiet_hours_follow_whoever_moves_while_they_hold_a_message(
+    theatre: Theatre, zone: str, expected: str, how: str
+) -> None:
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    quiet = 'delivery: {quiet_hours: {from: "21:00", to: "08:00"}}'
+    journeys = {
+        "tested": f"journey: tested\ntopic: offers\ntrigger: {{event: carted}}\n{quiet}\nsteps:\n  {SEND}\n",
+        "moves": f"journey: moves\nkind: transactional\ntrigger: {{event: moved}}\nsteps:\n  - update: {{contact.timezone: {zone}}}\n",
+    }
+    told = {"phone": "+6281200000001", "timezone": "Asia/Jakarta", "consent": ["offers"]}
+    at = start.replace(hour=16)  # 23:00 in Jakarta
+    moving: dict[str, dict[str, Any]] = {"identify": {"traits": {"timezone": zone}}, "update": {"event": "moved"}}
+    said = (
+        _saying("identify", start - timedelta(days=1), traits=told),
+        _saying("track", start.replace(hour=15), event="carted"),
+        _saying("track" if how == "update" else "identify", at, **moving[how]),
+    )
+    assert _sent(theatre, Scenario(start, journeys, said)) == [expected]

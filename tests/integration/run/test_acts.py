@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.event import listen
 
-from engine.config import Organisation
+from engine.config import Config, Organisation
 from engine.run.machines import Machines
+from engine.run.settings import fixed
 from engine.store.signals import NewSignal, put
 from engine.tables import consent, contact, dead_letter, enrollment, event, signal
 from tests.integration.run.town import NOON, ZONE, Town
@@ -18,7 +19,8 @@ from tests.integration.run.town import NOON, ZONE, Town
 
 @pytest.fixture
 def town(town: Town) -> Town:
-    town.machines = Machines({"points": "number"}, organisation=Organisation("Toko Nada", None, ZONE, "id", "ID"))
+    config = Config(Organisation("Toko Nada", None, ZONE, "id", "ID"), {}, fields={"points": "number"})
+    town.machines = Machines(config.declared, fixed(config))
     return town
 
 

@@ -18,11 +18,12 @@ from sqlalchemy import select, text
 
 from channels.webhook import CallEnd, Caller, RecordingCaller, WebhookRequest
 from channels.webhook_http import HttpCaller
-from engine.config import Organisation
+from engine.config import Config, Organisation
 from engine.config.environment import fill_in
 from engine.run.call import GIVE_UP, CallDesk, call
 from engine.run.hold import resume, stop
 from engine.run.machines import Machines
+from engine.run.settings import fixed
 from engine.run.status import status
 from engine.run.why import CALL_REASONS, why
 from engine.store.holds import Hold
@@ -57,7 +58,7 @@ class Telephone:
 
 @pytest.fixture
 def phone(town: Town) -> Telephone:
-    town.machines = Machines({}, organisation=Organisation("Toko Nada", None, ZONE, "id", "ID"))
+    town.machines = Machines(settings=fixed(Config(Organisation("Toko Nada", None, ZONE, "id", "ID"), {})))
     return Telephone(town, HttpCaller(partial(fill_in, environment=ENVIRONMENT), HERE))
 
 

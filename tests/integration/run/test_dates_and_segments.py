@@ -138,13 +138,13 @@ def test_people_enter_when_the_clock_makes_them_lapse_and_leave_when_they_buy(to
     town.settle()
     assert town.enrollments() == [], "those who are in already are filled in silently"
     town.later(days=31)
-    assert refresh(town.engine, {}, ZONE, town.now)["lapsed"].entered == 1
-    refresh(town.engine, {}, ZONE, town.now)
+    assert refresh(town.engine, town.machines.declared, ZONE, town.now)["lapsed"].entered == 1
+    refresh(town.engine, town.machines.declared, ZONE, town.now)
     town.settle()
     assert town.enrollments("contact_id", "state") == [(budi, "active")]
     town.later(days=1)
     _buy(town, budi)
-    refresh(town.engine, {}, ZONE, town.now)
+    refresh(town.engine, town.machines.declared, ZONE, town.now)
     town.settle()
     assert town.enrollments("state", "reason") == [("ended", "back")]
     town.later(days=8)
@@ -159,11 +159,11 @@ def test_one_who_lapses_again_comes_back_only_after_the_time_that_reentry_says(t
     entered = 0
     for _ in range(2):
         town.later(days=91)
-        refresh(town.engine, {}, ZONE, town.now)
+        refresh(town.engine, town.machines.declared, ZONE, town.now)
         town.settle()
         entered = len(town.enrollments())
         _buy(town, budi)
-        refresh(town.engine, {}, ZONE, town.now)
+        refresh(town.engine, town.machines.declared, ZONE, town.now)
         town.settle()
     assert entered == 1
     assert "no_reentry" in town.results()
@@ -213,4 +213,4 @@ def test_a_segment_that_can_not_be_read_any_more_leaves_the_others_alone(town: T
     with town.engine.begin() as conn:
         conn.execute(text("UPDATE segment SET source = 'segment: a_broken_one' WHERE name = 'a_broken_one'"))
     town.later(days=31)
-    assert refresh(town.engine, {}, ZONE, town.now)["lapsed"].entered == 1
+    assert refresh(town.engine, town.machines.declared, ZONE, town.now)["lapsed"].entered == 1

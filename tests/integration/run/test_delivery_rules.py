@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import select
 
 from engine.catalog import load_config
-from engine.config import Cap, Delivery, QuietHours
+from engine.config import Cap, Delivery, Organisation, QuietHours
 from engine.run.deliver import Courier
-from engine.run.settings import LiveSettings
+from engine.run.machines import Machines
+from engine.run.settings import LiveSettings, Standing
 from engine.run.why import why
 from engine.store.sends import Claimed
 from engine.tables import send
+from engine.templates import Templates
 from tests.integration.run.post_office import CONFIG, PostOffice
 from tests.integration.run.town import NOON, Town
 from tests.scripted_channel import Provider, ScriptedAdapter
@@ -224,3 +226,33 @@ def test_an_edit_of_config_yaml_holds_at_once_and_a_broken_one_not_at_all(
     write("{priority: 700}")
     assert settings() == second
     assert "config.yaml:3:22" in caplog.text
+
+
+def test_holdout_and_default_priority_follow_config_yaml_from_the_next_decision_on(town: Town) -> None:
+    standing = Standing(CONFIG, "")
+    town.machines = Machines(settings=lambda: standing)
+    town.apply(journey("unranked"), journey("ranked", "{priority: 3}"))
+    rows = []
+    for number, rules in enumerate((Delivery(), Delivery(priority=7), Delivery(holdout=1.0))):
+        standing = Standing(replace(CONFIG, delivery=rules), "")
+        somebody = town.person(f"p{number}", phone=f"+628120000{number:04d}")
+        town.does(somebody, "signed_up")
+        town.settle()
+        with town.engine.connect() as conn:
+            planned = select(send.c.journey, send.c.priority).where(send.c.contact_id == somebody)
+            rows.append({row.journey: row.priority for row in conn.execute(planned)})
+    assert rows == [{"unranked": 50, "ranked": 3}, {"unranked": 7, "ranked": 3}, {}]
+    assert [state for (state,) in town.enrollments("state")][-2:] == ["held_out", "held_out"]
+
+
+def test_texts_and_templates_follow_the_organisation_of_config_yaml(office: PostOffice) -> None:
+    standing = Standing(CONFIG, "")
+    (office.root / "templates/sms/hello.en.txt").write_text("Hello")
+    machines = Machines(settings=lambda: standing)
+    templates = Templates(office.root, lambda: standing.config.organisation.locale)
+    told = []
+    for locale, name in (("id", "Toko Nada"), ("en", "Nada Store")):
+        standing = Standing(replace(CONFIG, organisation=Organisation(name, locale=locale)), "")
+        template = templates.get("sms", "hello", None)
+        told.append((machines.texts.fill("{{ organisation.name }}", "", {}, {}, None), template and template.locale))
+    assert told == [("Toko Nada", None), ("Nada Store", "en")]

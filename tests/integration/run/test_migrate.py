@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from engine.catalog import Definitions, JourneyFile
+from engine.grammar import Declared
 from engine.run.apply import apply_plan
 from engine.run.machines import read_source
 from engine.run.migrate import StrandedError
@@ -345,7 +346,7 @@ def test_another_journey_hears_that_people_of_a_removed_one_were_ended(town: Tow
     town.apply(drip(), farewell)
     enter(town, "ani")
     files = Definitions(
-        {"farewell": JourneyFile(read_source("farewell", dedent(farewell), {}), dedent(farewell), NOWHERE)}, {}
+        {"farewell": JourneyFile(read_source("farewell", dedent(farewell), Declared()), dedent(farewell), NOWHERE)}, {}
     )
     apply_plan(town.engine, files, ZONE, town.now, "test", end=True)
     town.settle()

@@ -8,13 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, insert, select, text
 
 from engine.run import outbox
 from engine.run.drain import Drain
 from engine.run.hold import resume
 from engine.run.settle import next_due
 from engine.store import holds, workers
+from engine.store.holds import Hold
 from engine.tables import send
 from tests.integration.run.post_office import PostOffice
 from tests.integration.run.town import NOON, Town
@@ -119,6 +120,52 @@ def test_a_throttled_journey_keeps_no_other_from_going(office: PostOffice) -> No
     with office.town.engine.begin() as conn:
         assert not outbox.any_due(conn, office.post)
         assert next_due(conn, office.town.now) == NOON + timedelta(seconds=7.2)
+
+
+def test_a_journey_that_can_send_over_none_but_held_channels_is_passed_over_unread(office: PostOffice) -> None:
+    mailed = FREE.replace("free", "mailed").replace("via: [sms]", "via: [email]")
+    office.town.apply(FREE, mailed)
+    due(office, "free", 1, NOON - timedelta(hours=1))
+    due(office, "mailed", 3, via=["email"])
+    with office.town.engine.begin() as conn:
+        conn.execute(MANY_MORE, {"journey": "free"})
+        conn.execute(text("ANALYZE send"))
+        holds.place(conn, Hold("channel", "sms", "the provider is down", "ani", NOON))
+    with office.town.engine.begin() as conn:
+        claimed = outbox.claim(conn, office.post, None, 2)
+        assert [one.journey for one in claimed.claimed] == ["mailed", "mailed"]
+        assert outbox.any_due(conn, office.post)
+        assert _read(conn) < 300
+    with office.town.engine.begin() as conn:
+        holds.place(conn, Hold("channel", "email", "the provider is down", "ani", NOON))
+        assert outbox.claim(conn, office.post, None, 2).claimed == []
+        assert not outbox.any_due(conn, office.post)
+        assert _read(conn) < 300
+
+
+MANY_MORE = text("""
+    INSERT INTO send (enrollment_id, step, round, visit, contact_id, journey, version_id, kind, template, via, priority, state,
+        planned_at, due_at, next_at)
+    SELECT -n, step, 1, 1, contact_id, journey, version_id, kind, template, via, priority, state, planned_at, due_at, next_at
+    FROM send, generate_series(1, 30000) AS n WHERE journey = :journey
+""")
+
+
+def _read(conn: Connection) -> int:
+    """How many rows of the outbox this connection has read of late, one after the other or by an index."""
+    query = text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'send'")
+    return int(conn.execute(query).scalar_one())
+
+
+def test_what_an_older_version_sends_over_an_open_channel_still_goes(office: PostOffice) -> None:
+    office.town.apply(FREE.replace("via: [sms]", "via: [email]"))
+    due(office, "free", 2, via=["email"])
+    office.town.apply(FREE)
+    due(office, "free", 2)
+    with office.town.engine.begin() as conn:
+        holds.place(conn, Hold("channel", "sms", "the provider is down", "ani", NOON))
+        assert outbox.any_due(conn, office.post)
+        assert len(outbox.claim(conn, office.post, None, 500).claimed) == 2
 
 
 def test_workers_share_one_bucket(office: PostOffice) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from engine.config import Config, Delivery, Organisation
 from engine.run import occurrences, schedule
 from engine.run.machines import Machines
 from engine.run.refresh import refresh
+from engine.run.settings import fixed
 from engine.store import scheduled
 from engine.store.signals import NewSignal, put
 from engine.tables import occurrence
@@ -73,8 +75,8 @@ def test_who_leaves_a_segment_enters_at_the_refresh_that_finds_it(town: Town) ->
     town.change(ani, color=None)
     town.settle()
     assert town.enrollments() == []
-    refresh(town.engine, {}, ZONE, town.now)
-    refresh(town.engine, {}, ZONE, town.now)
+    refresh(town.engine, town.machines.declared, ZONE, town.now)
+    refresh(town.engine, town.machines.declared, ZONE, town.now)
     town.settle()
     assert entered(town) == [(ani, "")]
 
@@ -88,7 +90,7 @@ def test_C22_who_leaves_and_comes_back_is_not_let_in_again_unless_the_journey_sa
     town.apply(once, again, segments=(ALL,))
     for color in ("red", None, "red"):
         town.change(ani, color=color)
-        refresh(town.engine, {}, ZONE, town.now)
+        refresh(town.engine, town.machines.declared, ZONE, town.now)
         town.settle()
         town.later(days=1)
     assert sorted(town.enrollments("journey")) == [("again",), ("again",), ("once",)]
@@ -144,7 +146,7 @@ def test_a_firing_that_is_killed_half_way_goes_on_where_it_was(town: Town) -> No
     assert schedule.fire(town.engine, town.machines, ZONE, town.now, most=2) == 1
     town.settle()
     assert len(town.enrollments()) == 2
-    town.machines = Machines({})  # another process
+    town.machines = Machines()  # another process
     town.apply(journey("news", f'{{at: "{AT}", segment: everybody}}').replace("30d", "40d"), segments=(ALL,))
     town.later(hours=5)
     fire(town)
@@ -441,7 +443,7 @@ def test_backfill_lets_in_the_members_of_the_first_apply_and_never_again(town: T
     town.apply(source, segments=(ALL,))
     town.later(minutes=1)
     town.change(late, color="red")
-    refresh(town.engine, {}, ZONE, town.now)
+    refresh(town.engine, town.machines.declared, ZONE, town.now)
     fire(town, most=2)
     assert entered(town) == [(n, "") for n in sorted([*members, late])]
     assert town.enrollments("entered_at").count((NOON,)) == 5
@@ -481,7 +483,7 @@ def test_held_out_people_get_nothing_and_their_goal_counts(town: Town) -> None:
 
 def test_the_global_holdout_of_config_keeps_the_same_people_out_of_every_journey(town: Town) -> None:
     people(town, 30)
-    town.machines = Machines({}, holdout=0.3)
+    town.machines = Machines(settings=fixed(Config(Organisation(""), {}, delivery=Delivery(holdout=0.3))))
     sources = [journey(name, f'{{at: "{AT}", segment: everybody}}') for name in ("one", "two")]
     town.apply(
         *sources,

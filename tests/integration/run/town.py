@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, select, text
 from engine.audience.segment import Segment, read_segment
 from engine.catalog import Definitions, JourneyFile, SegmentFile
 from engine.document import Scalar, read_document
-from engine.grammar import Invalid, Reader
+from engine.grammar import Declared, Invalid, Reader
 from engine.run.advance import Advanced, advance
 from engine.run.apply import apply
 from engine.run.machines import Machines, read_source
@@ -39,7 +39,7 @@ class Town:
 
     engine: Engine
     now: datetime = NOON
-    machines: Machines = field(default_factory=lambda: Machines({}))
+    machines: Machines = field(default_factory=Machines)
     _count: int = 0
 
     def later(self, **span: float) -> None:
@@ -49,7 +49,7 @@ class Town:
         files = {}
         for source in map(dedent, sources):
             name = source.split("journey:", 1)[1].split()[0]
-            files[name] = JourneyFile(read_source(name, source, {}), source, NOWHERE)
+            files[name] = JourneyFile(read_source(name, source, Declared()), source, NOWHERE)
         parts = {}
         for source in map(dedent, segments):
             segment = segment_of(source)

@@ -33,7 +33,7 @@ class Process:
 
     town: Town
     config: Config = CONFIG
-    machines: Machines = field(default_factory=lambda: Machines({}))
+    machines: Machines = field(default_factory=Machines)
     adapters: Mapping[str, Adapter] = field(default_factory=dict)
     zone: str = ZONE
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engine.cli.output import Output, as_csv, plural, readable, show_rows
+from engine.cli.output import Output, as_csv, plural
 from engine.cli.status import span
+from engine.cli.table import readable, show_rows
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

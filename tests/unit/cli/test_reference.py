@@ -9,21 +9,25 @@ from typing import Any
 
 import typer
 
+from engine.cli.commands import COMMANDS as LISTED
+from engine.cli.commands import load_command
 from engine.cli.program import program
 
 REFERENCE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 EVERYWHERE = {"--workspace", "--help"}
 
 
-def _commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
-    for word, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from _commands(command, f"{name} {word}")
+def _commands() -> Iterator[tuple[str, Any]]:
+    for listed in LISTED:
+        command = load_command(listed.name)
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            yield f"alur {listed.name}", command
         else:
-            yield f"{name} {word}", command
+            yield from ((f"alur {listed.name} {word}", each) for word, each in inner.items())
 
 
-COMMANDS = dict(_commands(typer.main.get_command(program), "alur"))
+COMMANDS = dict(_commands())
 
 
 def _section(name: str) -> str:

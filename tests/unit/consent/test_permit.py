@@ -46,6 +46,15 @@ def test_a_send_expires_at_the_very_instant() -> None:
     assert isinstance(permit(send, SendFacts(False, {"email": OPEN}), NOW - timedelta(microseconds=1)), Allowed)
 
 
+def test_what_is_held_for_longer_than_it_lasts_is_asked_about_again_when_it_expires() -> None:
+    held = SendFacts(False, {"email": replace(OPEN, held_until=NOW + timedelta(hours=2))})
+    send = DueSend("marketing", ("email",), expires_at=NOW + timedelta(hours=1))
+    assert permit(send, held, NOW) == Held(NOW + timedelta(hours=1), "channel_held")
+    assert permit(replace(send, expires_at=NOW + timedelta(hours=3)), held, NOW) == Held(
+        NOW + timedelta(hours=2), "channel_held"
+    )
+
+
 def test_the_next_channel_is_taken_when_the_first_can_not_be() -> None:
     assert asked(whatsapp=replace(OPEN, consent_id=None), sms=OPEN) == Allowed("sms", "ani@example.com", 7)
 

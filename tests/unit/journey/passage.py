@@ -77,8 +77,9 @@ class Passage:
         self.signal("send", visit=self.standing.visit, data={"state": state})
 
     def moves_to(self, zone: str) -> None:
+        move = {"from": self.zone, "to": zone, "at": self.now.isoformat()}
         self.zone = zone
-        self.signal("profile", data={"changed": ["timezone"]})
+        self.signal("profile", data={"changed": ["timezone"], "zones": [move]})
 
     def signal(
         self,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.document import read_document
-from engine.grammar import FieldType, Reader
+from engine.grammar import Declared, FieldType, Reader
 from engine.journey.change import AddTo, Change, SetField, carry_out
 from engine.journey.circles import circles
 from engine.journey.decide import decide
@@ -28,7 +28,7 @@ FIELDS: dict[str, FieldType] = {
 def read(steps: str, name: str = "j", trigger: str = "{event: began}") -> tuple[Journey | None, list[str]]:
     source = f"journey: {name}\ntopic: offers\ntrigger: {trigger}\nsteps:\n{indent(steps, '  ')}\n"
     node, problems = read_document(source.encode(), f"journeys/{name}.yaml")
-    reader = Reader(f"journeys/{name}.yaml", FIELDS)
+    reader = Reader(f"journeys/{name}.yaml", Declared(FIELDS))
     journey = read_journey(node, reader, name) if node is not None else None
     return journey, [str(problem).removeprefix(f"journeys/{name}.yaml:") for problem in [*problems, *reader.problems]]
 
@@ -176,7 +176,7 @@ def test_journeys_that_start_each_other_in_a_circle_are_told_at_every_place_that
         good("- start: d", "d"),
         good("- start: a\n- start: elsewhere", "e"),
     ]
-    found = [(circle.journey, circle.start and circle.start.line, circle.label()) for circle in circles(journeys)]
+    found = [(circle.journey, circle.step and circle.step.spot.line, circle.label()) for circle in circles(journeys)]
     assert found == [
         ("a", 6, "a -> b -> c -> a"),
         ("b", None, "a -> b -> c -> a"),
@@ -249,7 +249,8 @@ def test_a_webhook_may_take_its_url_headers_and_secret_from_the_environment() ->
 def test_a_request_that_this_workspace_can_not_make_is_told_by_what_is_missing() -> None:
     request = Request("http://127.0.0.1/${A:-x}", headers=(("X-A", "${B}"),), secret="${C}")
     assert list(faults(request, {"B": "b"}, ())) == [
-        "the environment variable C is not set: set it, in .env for example",
+        ("secret", "the environment variable C is not set: set it, in .env for example"),
     ]
-    (internal,) = faults(Request("http://localhost:8080/x"), {}, ())
+    ((key, internal),) = faults(Request("http://localhost:8080/x"), {}, ())
+    assert key == "url"
     assert internal.startswith("'localhost' is an internal address")

@@ -9,7 +9,7 @@ import pytest
 
 from engine.config import DELIVERY, Cap, Delivery, QuietHours, Rate
 from engine.document import read_document
-from engine.grammar import Reader
+from engine.grammar import Declared, Reader
 from engine.journey.machine import compile_journey
 from engine.run.brake import allowance
 from engine.run.machines import read_source
@@ -79,7 +79,7 @@ def test_a_journey_sends_at_most_what_its_longest_way_holds() -> None:
               every: 1d
               do: [{send: e, via: email}]
     """
-    assert compile_journey(read_source("j", dedent(source), {})).most_sends == 1 + 2 + 3
+    assert compile_journey(read_source("j", dedent(source), Declared())).most_sends == 1 + 2 + 3
 
 
 HOUR = datetime(2026, 3, 1, 9, tzinfo=UTC)

@@ -119,6 +119,36 @@ def test_the_version_covers_all_but_description_and_tests() -> None:
             "12:13: the step id 'reminder' is taken by line 8; give this step an 'id' of its own",
         ),
         (("- wait: 1h", "- {wait: 1h, send: x}"), "7:16: a step has one verb, this one has 'wait' and 'send'"),
+        (
+            ("timeout: 1d}", "when: {contact.a: 1}, timeout: 1d}"),
+            "14:16: wait_for can't have 'event' too: write one of event, when",
+        ),
+        (
+            ("{event: order_completed, key: event.cart_id, reason: bought}", "{leaves: vip, event: order_completed}"),
+            "5:19: an exit rule can't have 'event' too: write one of event, leaves, when",
+        ),
+        (
+            ("{event: cart_updated, key: event.cart_id}", "{enters: vip, at: soon}"),
+            "3:24: an enters trigger can't have 'at' too: write one of event, enters, leaves, date, dates, schedule,",
+        ),
+        (
+            ("- wait: 1h", '- repeat: {up_to: "3", every: 1d, do: [{wait: 1h}]}'),
+            "7:21: expected a whole number from 1 to 1000, found '3': remove the quotes",
+        ),
+        (("wait: 1h", 'wait: "1\\nh"'), "7:11: expected a duration such as 90m, 24h, 1d, 2w or 3mo, found '1\\nh'"),
+        (("via: email", "via: [email, sms, email]"), "8:59: channel 'email' stands in 'via' twice"),
+        (
+            ("via: email", "via: []"),
+            "8:46: expected one of email, sms, whatsapp, or a list of such, found an empty list",
+        ),
+        (
+            ("id: reminder", "id: Reminder!"),
+            "8:10: expected a name of lower-case letters, digits and _, starting with a letter, found 'Reminder!'",
+        ),
+        (
+            ("topic: offers", "topic:"),
+            "2:1: expected a name of lower-case letters, digits and _, starting with a letter, found nothing",
+        ),
     ],
 )
 def test_an_error_stands_at_the_wrong_word_and_says_the_mend(wrong: tuple[str, str], said: str) -> None:
@@ -127,11 +157,34 @@ def test_an_error_stands_at_the_wrong_word_and_says_the_mend(wrong: tuple[str, s
     assert any(problem.startswith(said) for problem in found), found
 
 
+def test_an_otherwise_that_is_not_the_last_arm_is_told_once() -> None:
+    otherwise = "          - otherwise: []\n"
+    arm = "          - when: {event.total: {gte: 100}}\n"
+    assert problems(GOOD.replace(otherwise, "").replace(arm, otherwise + arm)) == [
+        "10:9: 'otherwise' must be the last arm: those after it are never reached"
+    ]
+
+
 def test_all_problems_of_a_file_are_told_in_one_go() -> None:
     found = problems(
         GOOD.replace("wait: 1h", "wait: 1x").replace("via: email", "via: post").replace("topic: offers", "topic: 1 2")
     )
     assert [problem.split(":")[0] for problem in sorted(found)] == ["2", "7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        ("repeat: {up_to: 3.0, every: 1d, do: [{wait: 1h}]}", None),
+        ("repeat: {up_to: 3.5, every: 1d, do: [{wait: 1h}]}", "4:26: expected a whole number from 1 to 1000, found '3.5'"),
+        ("experiment: {name: e, variants: {a: {weight: 33.30, do: []}, b: {weight: 66.70, do: []}}}", None),
+        ("experiment: {name: e, variants: {a: {weight: 1e2, do: []}, b: {weight: 00, do: []}}}", None),
+        ("repeat: {up_to: 1_0, every: 1d, do: [{wait: 1h}]}", "4:26: expected a whole number from 1 to 1000, found '1_0'"),
+    ],
+)  # fmt: skip
+def test_a_number_may_be_written_in_any_of_its_forms_where_a_number_stands(steps: str, problem: str | None) -> None:
+    found = problems(f"    journey: cart\n    topic: offers\n    trigger: {{event: a}}\n    steps: [{{{steps}}}]\n")
+    assert found == ([] if problem is None else [problem])
 
 
 def test_marketing_without_a_topic_is_refused_and_transactional_needs_none() -> None:

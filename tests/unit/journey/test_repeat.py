@@ -71,10 +71,32 @@ def test_every_is_calendar_time_counted_from_the_first_round() -> None:
 def test_somebody_who_moves_gets_the_next_round_at_the_same_clock_time_there() -> None:
     ani = passage(WEEKLY.replace("7d", "1d"), zone="Asia/Jakarta")
     ani.sent()
-    ani.moves_to("Asia/Jayapura")  # noon UTC is 21:00 there, today and tomorrow
+    assert ani.standing.due_at == NOON + timedelta(days=1)  # 19:00
+    ani.now += timedelta(minutes=1)
+    ani.moves_to("Asia/Jayapura")
+    assert ani.standing.due_at == NOON + timedelta(hours=22)
+    ani.now += timedelta(minutes=1)
+    ani.moves_to("America/New_York")
+    assert ani.standing.due_at == NOON + timedelta(days=1, hours=12)
+    ani.later(days=1, hours=12)
+    ani.sent()
+    assert ani.standing.due_at == NOON + timedelta(days=2, hours=12)
+
+
+def test_rounds_that_count_elapsed_time_stay_where_they_are_when_somebody_moves() -> None:
+    ani = passage(WEEKLY.replace("7d", "24h"), zone="Asia/Jakarta")
+    ani.sent()
+    ani.now += timedelta(minutes=1)
+    ani.moves_to("America/New_York")
     assert ani.standing.due_at == NOON + timedelta(days=1)
-    ani.moves_to("America/New_York")  # where the clocks go forward on 8 March
-    assert ani.standing.due_at == NOON + timedelta(days=1)
+
+
+def test_who_moves_in_the_middle_of_a_round_has_the_next_one_at_the_same_clock_time_there() -> None:
+    ani = passage(WEEKLY.replace("7d", "2d"), zone="Asia/Jakarta")
+    ani.now += timedelta(minutes=1)
+    ani.moves_to("Asia/Jayapura")  # while the message is on its way
+    ani.sent()
+    assert ani.standing.due_at == NOON + timedelta(days=2, hours=-2)
 
 
 def test_rounds_within_rounds_are_told_apart_in_the_send_key() -> None:

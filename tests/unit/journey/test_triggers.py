@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.document import read_document
-from engine.grammar import FieldType, Reader
+from engine.grammar import Declared, FieldType, Reader
 from engine.journey.cron import Cron
 from engine.journey.journey import Journey, read_journey
 from engine.journey.triggers import DatesTrigger, DateTrigger, ScheduleTrigger
@@ -29,7 +29,7 @@ def read(
 ) -> tuple[Journey | None, list[str]]:
     source = JOURNEY.lstrip().replace("TRIGGER", trigger) + dedent(more)
     node, problems = read_document(source.encode(), "j")
-    reader = Reader("j", fields)
+    reader = Reader("j", Declared(fields or {}))
     journey = read_journey(node, reader, "lebaran") if node is not None else None
     return journey, [f"{p.line}:{p.column}: {p.message}" for p in [*problems, *reader.problems]]
 
@@ -52,17 +52,19 @@ def trigger(text: str, fields: Mapping[str, FieldType] | None = None) -> Any:
         ('{schedule: "0 9 * * 1", timezone: WIB, segment: s}', "3:44: unknown time zone 'WIB' (did you mean 'Asia/Jakarta'?)"),
         ('{schedule: "0 9 * * 1", segment: [a, b]}', "3:43: expected a name"),
         ('{at: "2027-03-10T09:00:00", segment: s}', "3:15: expected an instant with its offset"),
-        ("{at: 2027-03-10T09:00:00+07:00, segment: []}", "3:51: expected a list of"),
+        ("{at: 2027-03-10T09:00:00+07:00, segment: []}", "3:51: expected a name of lower-case letters, digits and _, starting with a letter, or a list of such, found an empty list"),
         ("{finished: lebaran}", "3:21: journey 'lebaran' can't start by its own end"),
         ("{manual: false}", "3:19: expected true, found 'false'"),
         ("{leves: s}", "3:11: unknown trigger 'leves' (did you mean 'leaves'?)"),
-        ("{enters: a, leaves: b}", "3:22: unknown key 'leaves' in an enters trigger"),
-        ("{date: contact.birthday, offset: -3h}", "3:43: expected an offset in days, weeks or months such as -3d"),
+        ("{enters: a, leaves: b}", "3:22: an enters trigger can't have 'leaves' too: write one of event, enters, leaves"),
+        ("{date: contact.birthday, offset: -3x}", "3:43: expected an offset such as -3d, 2w or -2h, found '-3x'"),
+        ("{date: contact.birthday, offset: 0d}", "3:43: '0d' is no time at all; leave the offset out"),
+        ("{date: contact.renewal, offset: -3h}", "3:42: '-3h' counts from the local time 'at', not from the instant in contact.renewal: say at, or {wait: {until: contact.renewal, offset: -3h}} in a journey that begins earlier"),
         ("{date: contact.points}", "3:17: contact.points is declared as number in config.yaml"),
     ],
 )  # fmt: skip
 def test_a_wrong_trigger_is_told_at_its_word(wrong: str, said: str) -> None:
-    _, problems = read(wrong, {"points": "number"})
+    _, problems = read(wrong, {"points": "number", "renewal": "datetime"})
     assert any(problem.startswith(said) for problem in problems), problems
 
 
@@ -75,6 +77,7 @@ def test_a_wrong_trigger_is_told_at_its_word(wrong: str, said: str) -> None:
         ('{at: "2027-03-10T09:00:00+07:00", segment: [a, b, a]}', "everybody in a or b at 2027-03-10 09:00 +0700"),
         ("{finished: welcome, reason: bought}", "welcome has ended as bought"),
         ("{manual: true}", "by hand"),
+        ('{date: contact.birthday, offset: 90m, at: "08:00"}', "every year on contact.birthday +90m at 08:00"),
     ],
 )  # fmt: skip
 def test_a_trigger_says_itself_in_a_line(good: str, told: str) -> None:
@@ -159,6 +162,26 @@ def test_an_offset_of_more_than_a_year_skips_no_year(offset: str, first: str) ->
     )
     assert found[0] == first
     assert [day[:4] for day in found] == [str(int(first[:4]) + n) for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("offset", "instants"),
+    [
+        ("-2h", ["2027-03-14T07:00:00+00:00", "2028-03-14T06:00:00+00:00"]),  # on the eve, and still that day's
+        ("36h", ["2027-03-15T21:00:00+00:00", "2028-03-15T20:00:00+00:00"]),  # across a gap: 36 hours of elapsed time
+        ("-1d", ["2027-03-13T09:00:00+00:00", "2028-03-13T08:00:00+00:00"]),
+    ],
+)
+def test_hours_count_from_the_local_time_of_the_day_as_elapsed_time(offset: str, instants: list[str]) -> None:
+    found: DateTrigger = trigger(f'{{date: contact.b, offset: {offset}, at: "01:00"}}')
+    at, days = datetime(2026, 6, 1, tzinfo=UTC), []
+    for instant in instants:
+        occasion = found.next_after(date(1990, 3, 14), at, "America/Los_Angeles")
+        assert occasion is not None
+        day, at = occasion
+        days.append(day.isoformat())
+        assert at.isoformat() == instant
+    assert days == (["2027-03-13", "2028-03-13"] if offset == "-1d" else ["2027-03-14", "2028-03-14"])
 
 
 def test_a_date_without_repeat_comes_once_and_never_before_its_year() -> None:

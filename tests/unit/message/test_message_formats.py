@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from engine.message.formats import Formats, currency_of, read_locale
+from engine.message.cldr import currency_of, read_locale
+from engine.message.formats import Formats
 
 ID = Formats("id", "Asia/Jakarta", "IDR")
 EN = Formats("en", "Asia/Jakarta", "USD")
