@@ -58,6 +58,8 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
             """Tests keep quiet."""
 
     class Quiet(ThreadingHTTPServer):
+        request_queue_size = 64  # more callers at once than wait by default, or the last ones are turned away
+
         def handle_error(self, request: object, client_address: object) -> None:
             """Callers that hang up are what some tests are about."""
 
